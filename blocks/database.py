@@ -1,0 +1,101 @@
+"""Connections to PostgreSQL, with errors that people can read and retries can sort."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import errors as pg
+
+from blocks.errors import (
+    ConfigurationError,
+    CoreTelecomsError,
+    DatabaseUnavailableError,
+    TerminalError,
+)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def address(dsn: str) -> str:
+    """Where a DSN points, for messages: host, port and database; never user or password."""
+    info = psycopg.conninfo.conninfo_to_dict(dsn)
+    host = info.get("host") or "localhost"
+    port = f":{info['port']}" if info.get("port") else ""
+    return f"database {info.get('dbname') or 'postgres'} at {host}{port}"
+
+
+@contextmanager
+def connect(dsn: str, *, autocommit: bool = False, purpose: str = "") -> Iterator[Connection]:
+    """A connection that commits at the end of the block, rolls back on an error, and closes.
+
+    Raises DatabaseUnavailableError when the server is away or cut the connection, a deadlock or
+    serialization failure happened; ConfigurationError for credentials or a missing database.
+    """
+    try:
+        with psycopg.connect(
+            dsn,
+            autocommit=autocommit,
+            connect_timeout=10,
+            application_name=f"coretelecoms {purpose}".strip(),
+        ) as connection:
+            yield connection
+    except psycopg.Error as error:
+        # without its cause: PostgreSQL's details quote values of the row at fault.
+        raise translated(error, address(dsn)) from None
+
+
+_PASSING = (
+    pg.DeadlockDetected,
+    pg.SerializationFailure,
+    pg.LockNotAvailable,
+    pg.QueryCanceled,
+    pg.AdminShutdown,
+    pg.CrashShutdown,
+    pg.CannotConnectNow,
+    pg.TooManyConnections,
+)
+# libpq reports these while connecting, before an SQLSTATE exists.
+_NOT_LET_IN = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
+
+
+def translated(error: psycopg.Error, where: str) -> CoreTelecomsError:
+    """The same error as one of ours; says which constraint or table, never which value."""
+    if isinstance(error, pg.DiskFull):
+        return TerminalError(
+            "PostgreSQL is out of disk space",
+            where=where,
+            todo="free space on the database's volume, then run again: what was loaded is intact",
+        )
+    if error.sqlstate is None or error.sqlstate.startswith("28") or error.sqlstate == "3D000":
+        if any(sign in str(error) for sign in _NOT_LET_IN) or error.sqlstate:
+            return ConfigurationError(
+                "PostgreSQL refused the login: wrong user, password or database name",
+                where=where,
+                todo="mend the DSN (CORETELECOMS_WAREHOUSE_DSN, CORETELECOMS_WEB_FORMS_DSN) "
+                "or the platform block",
+            )
+        if isinstance(error, psycopg.OperationalError):
+            return DatabaseUnavailableError(
+                "PostgreSQL did not answer, or the connection was cut",
+                where=where,
+                todo="check that the server is up, then run again: nothing is loaded twice",
+            )
+    if isinstance(error, _PASSING) or (error.sqlstate or "").startswith("08"):
+        return DatabaseUnavailableError(
+            f"PostgreSQL broke off: {type(error).__name__} ({error.sqlstate})",
+            where=where,
+            todo="run again: the transaction was rolled back",
+        )
+    diag = error.diag
+    about = ", ".join(
+        f"{kind} {name}"
+        for kind, name in (("table", diag.table_name), ("constraint", diag.constraint_name))
+        if name
+    )
+    return TerminalError(
+        f"PostgreSQL rejected a statement: {type(error).__name__} ({error.sqlstate})"
+        + (f", {about}" if about else ""),
+        where=where,
+        todo="see the database's log for the statement; this is a defect if the schema is ours",
+    )

@@ -1,0 +1,1 @@
+"""Order, and nothing else: which stage waits for which."""

@@ -1,0 +1,1 @@
+"""The stages, one module each, and the pure parts they rest on."""

@@ -14,36 +14,47 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CORETELECOMS_", env_file=".env", extra="ignore")
 
     home: Path = Field(
-        Path(".coretelecoms"),
+        default=Path(".coretelecoms"),
         description="Folder of the embedded default: PostgreSQL's data, the lake, sample sources.",
     )
     source_url: str | None = Field(
-        None,
+        default=None,
         description="Folder or `s3://bucket/prefix` with the source objects. "
         "When set, no sample data is made and a missing object is an error.",
     )
     lake_url: str | None = Field(
-        None, description="Folder or `s3://bucket/prefix` for bronze, silver and problems."
+        default=None, description="Folder or `s3://bucket/prefix` for bronze, silver and problems."
     )
     agents_url: str | None = Field(
-        None,
+        default=None,
         description="A CSV (folder path or `s3://`) or the address of a Google Sheet. "
         "Default: `agents/agents.csv` beside the other sources.",
     )
     web_forms_dsn: str | None = Field(
-        None, repr=False, description="libpq URL of the database with schema `customer_complaints`."
+        default=None,
+        repr=False,
+        description="libpq URL of the database with schema `customer_complaints`.",
     )
     warehouse_dsn: str | None = Field(
-        None, repr=False, description="libpq URL of the database to load. Default: embedded."
+        default=None,
+        repr=False,
+        description="libpq URL of the database to load. Default: embedded.",
     )
     batch_rows: int = Field(
-        100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
+        default=100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
+    )
+    retry_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Wait before the first retry of a transient error; the second waits twice it.",
     )
     task_runner: Literal["threads", "dask"] = Field(
-        "threads", description="Where a run's tasks go: threads, or a Dask cluster (extra `dask`)."
+        default="threads",
+        description="Where a run's tasks go: threads, or a Dask cluster (extra `dask`).",
     )
     dask_address: str | None = Field(
-        None, description="Scheduler of a running Dask cluster. Default: a local one of 2 workers."
+        default=None,
+        description="Scheduler of a running Dask cluster. Default: a local one of 2 workers.",
     )
 
 

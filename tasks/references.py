@@ -15,6 +15,7 @@ class Bronze:
     fingerprint: str  # SHA-256 of the source's bytes
     rows: int
     unexpected_columns: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # a day of zero rows, a column outside the contract
     seconds: float = 0.0
 
 

@@ -1,0 +1,32 @@
+"""Source → bronze, as a task: lands one entity's source of a run date, unchanged."""
+
+from datetime import date
+
+from prefect import runtime, task
+
+from blocks import samples
+from blocks.resources import resolve
+from tasks.bronze import land
+from tasks.contracts import ENTITIES
+from tasks.progress import board
+from tasks.references import Bronze
+from tasks.stage import OPTIONS, logger, stage
+
+
+@task(name="ingest", **OPTIONS)
+def ingest(entity: str, run_date: date, platform: str) -> Bronze:
+    """Land the source of `run_date` as bronze Parquet with its manifest.
+
+    Raises SourceMissingError, SourceUnreadableError, SchemaDriftError; transient ones are retried.
+    """
+    with stage(f"ingest_{entity}") as on_rows:
+        resources = resolve(platform)
+        if resources.samples:
+            samples.ensure(resources.samples, resources.web_forms_dsn, run_date)
+        bronze = land(
+            ENTITIES[entity], run_date, resources, str(runtime.flow_run.id or ""), on_rows
+        )
+        for warning in bronze.warnings:
+            logger().warning(warning)
+            board.note(warning)
+        return bronze

@@ -1,0 +1,32 @@
+"""Silver → conformed tables, as a task: static entities by upsert, complaints by partition."""
+
+from prefect import runtime
+from prefect.assets import materialize
+
+from blocks.resources import resolve
+from tasks.conform import load_day
+from tasks.contracts import ENTITIES
+from tasks.references import Loaded, Silver
+from tasks.stage import OPTIONS, logger, stage
+from tasks.upsert import load_static
+
+
+@materialize("postgres://warehouse/conformed", by="psycopg", name="load", **OPTIONS)
+def load(silver: Silver, platform: str) -> Loaded:
+    """Load a silver file; the ledger row it wrote.
+
+    Raises RunDateBusyError when another run loads the same entity and date.
+    """
+    entity = ENTITIES[silver.entity]
+    with stage(f"load_{entity.name}", silver.rows) as on_rows:
+        into = load_static if entity.is_static else load_day
+        loaded = into(entity, silver, resolve(platform), str(runtime.flow_run.id or ""), on_rows)
+        logger().info(
+            "%s rows read, %s loaded, %s orphans, %s batches copied, %s resumed",
+            loaded.rows_read,
+            loaded.loaded,
+            loaded.orphan,
+            loaded.batches,
+            loaded.batches_resumed,
+        )
+        return loaded

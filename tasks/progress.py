@@ -1,0 +1,82 @@
+"""What a run is doing right now, in this process: the terminal shows it, nothing depends on it."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a step of the graph stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    HELD_BACK = "held back"
+    SKIPPED = "skipped"
+
+
+@dataclass
+class Step:
+    """One task of the graph, as people see it."""
+
+    name: str
+    status: Status = Status.WAITING
+    rows: int = 0
+    detail: str = ""
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, or has been running; None before it started."""
+        if self.started is None:
+            return None
+        return (self.ended or time.monotonic()) - self.started
+
+
+@dataclass
+class Board:
+    """The steps of the run in this process. Safe to use from any thread."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    listener: Callable[[Step], None] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def start(self, name: str) -> None:
+        """The step begins, or begins again after a retry."""
+        self._change(name, status=Status.RUNNING, rows=0, started=time.monotonic(), ended=None)
+
+    def add_rows(self, name: str, rows: int) -> None:
+        """So many more rows went through the step."""
+        with self._lock:
+            self.steps.setdefault(name, Step(name)).rows += rows
+
+    def finish(self, name: str, status: Status, detail: str = "") -> None:
+        """The step ended, or will not begin."""
+        self._change(name, status=status, detail=detail, ended=time.monotonic())
+
+    def note(self, text: str) -> None:
+        """Something a person should read after the run."""
+        with self._lock:
+            self.notes.append(text)
+
+    def clear(self) -> None:
+        """Forget the run: another one begins in this process."""
+        with self._lock:
+            self.steps.clear()
+            self.notes.clear()
+
+    def _change(self, name: str, **changes: object) -> None:
+        with self._lock:
+            step = self.steps.setdefault(name, Step(name))
+            for key, value in changes.items():
+                setattr(step, key, value)
+        if self.listener:
+            self.listener(step)
+
+
+board = Board()

@@ -1,0 +1,116 @@
+"""What every task of the graph shares: its options, its progress, errors fit for people."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+from prefect.logging.loggers import PrefectLogAdapter
+from prefect.states import State
+from prefect.tasks import exponential_backoff
+
+from blocks.errors import CoreTelecomsError, TerminalError, TransientError
+from blocks.settings import settings
+from tasks.progress import Status, board
+
+LASTING_SECONDS = 5.0  # from here on a load is worth a progress artifact
+
+
+def is_transient(task: Any, run: Any, state: State[Any]) -> bool:
+    """Whether a failed attempt is worth another: the error's branch says so."""
+    return isinstance(state.data, TransientError)
+
+
+# a task is retried twice, on transient errors alone; its inputs are references, never cached.
+OPTIONS: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=settings().retry_seconds),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_transient,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+def logger() -> PrefectLogAdapter:
+    """The run's logger."""
+    return get_run_logger()  # type: ignore[return-value]
+
+
+@contextmanager
+def stage(name: str, total: Callable[[], int] | int = 0) -> Iterator[Callable[[int], None]]:
+    """Run a task's body as the step `name`; gives the function that counts rows done.
+
+    An error that isn't one of ours leaves as a TerminalError without its text, which may quote
+    values of a row; where it came from is kept.
+    """
+    board.start(name)
+    rows = _Rows(name, total if isinstance(total, int) else total())
+    try:
+        yield rows
+    except CoreTelecomsError as error:
+        board.finish(name, Status.FAILED, error.what)
+        raise
+    except Exception as error:
+        board.finish(name, Status.FAILED, type(error).__name__)
+        raise unexpected(error) from None
+    else:
+        rows.finish()
+        board.finish(name, Status.DONE)
+
+
+def unexpected(error: Exception) -> TerminalError:
+    """An error nobody foresaw, as one of ours: its type and place, not its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    root = Path(__file__).parent.parent
+    ours = [
+        f for f in frames if Path(f.filename).is_relative_to(root) and ".venv" not in f.filename
+    ]
+    frame = (ours or frames)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    return TerminalError(
+        f"Unexpected {type(error).__module__}.{type(error).__name__}",
+        where=place,
+        todo="this is a defect of the pipeline: report it with this place; "
+        "what was loaded before is as it was",
+    )
+
+
+class _Rows:
+    """Counts a step's rows; tells the board, and Prefect's UI when the step lasts."""
+
+    def __init__(self, name: str, total: int) -> None:
+        self.name, self.total, self.done = name, total, 0
+        self.shown = time.monotonic()
+        self.artifact: UUID | None = None
+
+    def __call__(self, rows: int) -> None:
+        self.done += rows
+        board.add_rows(self.name, rows)
+        if self.total and time.monotonic() - self.shown > LASTING_SECONDS:
+            self._show(min(100.0, 100.0 * self.done / self.total))
+
+    def finish(self) -> None:
+        if self.artifact:
+            self._show(100.0)
+
+    def _show(self, percent: float) -> None:
+        self.shown = time.monotonic()
+        if TaskRunContext.get() is None:
+            return
+        try:
+            if self.artifact is None:
+                created = create_progress_artifact(percent, description=f"{self.name}: rows done")
+                self.artifact = created  # type: ignore[assignment]
+            else:
+                update_progress_artifact(self.artifact, progress=percent)
+        except Exception as error:
+            # a picture for people: the load goes on without it.
+            logger().warning("No progress artifact: %s", type(error).__name__)

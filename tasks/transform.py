@@ -1,0 +1,16 @@
+"""Bronze → silver, as a task: what every row becomes (DESIGN section 5)."""
+
+from prefect import task
+
+from blocks.resources import resolve
+from tasks.contracts import ENTITIES
+from tasks.references import Bronze, Silver
+from tasks.silver import refine
+from tasks.stage import OPTIONS, stage
+
+
+@task(name="transform", **OPTIONS)
+def transform(bronze: Bronze, platform: str) -> Silver:
+    """Clean a bronze file into silver, field problems and rejected rows."""
+    with stage(f"transform_{bronze.entity}", bronze.rows) as on_rows:
+        return refine(ENTITIES[bronze.entity], bronze, resolve(platform), on_rows)

@@ -1,0 +1,142 @@
+"""DESIGN section 4: a source's bytes as rows of text under canonical column names."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.oracle.entities import ENTITIES, SOURCE_NAMES
+
+Row = dict[str, str | None]
+
+INDEX_COLUMNS = ("", "column1", "unnamed0", "index")
+
+
+class DriftError(Exception):
+    """A contract column is missing, or there twice."""
+
+
+class UnreadableError(Exception):
+    """The bytes are not what they should be."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A source's rows in file order, contract columns only, and the columns nobody asked for."""
+
+    rows: list[Row]
+    unexpected: tuple[str, ...]
+
+
+def read(entity: str, source: bytes) -> Table:
+    """The rows of a file: JSON for sm_complaints, CSV for the other entities."""
+    header, rows = (read_json if entity == "sm_complaints" else read_csv)(source)
+    return tabulate(entity, header, rows)
+
+
+def tabulate(entity: str, header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Table:
+    """Rows by canonical column, matched by the letters and digits of the header's names."""
+    wanted = {letters(column): column for column in ENTITIES[entity].rules}
+    places: dict[str, int] = {}
+    unexpected = []
+    for place, name in enumerate(header):
+        plain = letters(name)
+        column = SOURCE_NAMES.get((entity, plain)) or wanted.get(plain)
+        if column is None:
+            if plain not in INDEX_COLUMNS:
+                unexpected.append(name)
+        elif column in places:
+            raise DriftError(f"{entity}: {column} is there twice")
+        else:
+            places[column] = place
+    missing = [column for column in ENTITIES[entity].rules if column not in places]
+    if missing:
+        raise DriftError(f"{entity}: {missing} missing")
+    table = [{column: row[places[column]] for column in ENTITIES[entity].rules} for row in rows]
+    return Table(table, tuple(unexpected))
+
+
+def letters(name: str) -> str:
+    """A column name's letters and digits alone, lower-cased.
+
+    >>> letters("COMPLAINT_catego ry")
+    'complaintcategory'
+    """
+    return "".join(character for character in name if character.isalnum()).lower()
+
+
+def read_csv(source: bytes) -> tuple[list[str], list[list[str | None]]]:
+    """Header and rows; an empty field is null, and an empty line is no row."""
+    limit = csv.field_size_limit(len(source) + 1)
+    try:
+        lines = [
+            line for line in csv.reader(io.StringIO(source.decode("utf-8-sig"), newline="")) if line
+        ]
+    finally:
+        csv.field_size_limit(limit)
+    if not lines:
+        raise UnreadableError("an empty file")
+    header, *rows = lines
+    if any(len(row) != len(header) for row in rows):
+        raise UnreadableError("ragged lines")
+    return header, [[value or None for value in row] for row in rows]
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+
+def read_json(source: bytes) -> tuple[list[str], list[list[str | None]]]:
+    """Header and rows of column-oriented JSON, an array of records, or a record a line."""
+    text = source.decode("utf-8-sig")
+    try:
+        document = _parse(text)
+    except ValueError:
+        # more than one document: a record a line. Only line feeds end a line: U+2028 may stand in
+        # a string.
+        document = [_parse(line) for line in text.split("\n") if line.strip(" \t\r")]
+    if isinstance(document, dict):
+        if all(isinstance(values, dict) for values in document.values()):
+            return _columns(document)
+        document = [document]
+    return _records(document)
+
+
+def _parse(text: str) -> object:
+    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=Number)
+
+
+def _columns(document: dict[str, dict[str, object]]) -> tuple[list[str], list[list[str | None]]]:
+    labels: list[str] = []
+    for values in document.values():
+        labels.extend(label for label in values if label not in set(labels))
+    rows = [[_text(values.get(label)) for values in document.values()] for label in labels]
+    return list(document), rows
+
+
+def _records(document: object) -> tuple[list[str], list[list[str | None]]]:
+    if not isinstance(document, list) or not all(isinstance(item, dict) for item in document):
+        raise UnreadableError("neither columns nor records")
+    header = list(dict.fromkeys(name for record in document for name in record))
+    return header, [[_text(record.get(name)) for name in header] for record in document]
+
+
+def _text(value: object) -> str | None:
+    """A JSON value as text: numbers and booleans as written, nested values compact."""
+    if value is None:
+        return None
+    return str(value) if isinstance(value, str) else _compact(value)
+
+
+def _compact(value: object) -> str:
+    match value:
+        case dict():
+            pairs = (f"{_compact(name)}:{_compact(inner)}" for name, inner in value.items())
+            return "{" + ",".join(pairs) + "}"
+        case list():
+            return "[" + ",".join(map(_compact, value)) + "]"
+        case Number():
+            return str(value)
+        case _:
+            return json.dumps(value, ensure_ascii=False)

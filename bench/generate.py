@@ -1,0 +1,109 @@
+"""Call-log days of any size, with the customers and agents they refer to: input for measuring.
+
+    python -m bench.generate --rows 1000000 --out build/bench
+
+The same arguments give the same bytes; `--dirty` is the share of rows of each kind of dirt.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+
+import polars as pl
+
+from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS
+
+CHUNK = 250_000
+CATEGORIES = ("Technician Support", "Network Failure", "Router Delivery", "Payments")
+STATUSES = ("Resolved", "Backlog", "In-Progress", "Blocked")
+
+
+def _pick(n: int, salt: int) -> pl.Expr:
+    """A number below n for each row, by the row's number alone."""
+    return (pl.col("row").hash(seed=salt) % n).cast(pl.Int64)
+
+
+def _choice(values: Sequence[str], salt: int) -> pl.Expr:
+    return _pick(len(values), salt).replace_strict(range(len(values)), list(values))
+
+
+def _dirty(share: float, salt: int) -> pl.Expr:
+    return _pick(1_000_000, salt) < round(share * 1_000_000)
+
+
+def call_logs(
+    path: Path, rows: int, run_date: date, customers: int, agents: int, dirty: float
+) -> None:
+    """Write a call-log day: about 120 bytes a row, with the labels of the real source."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    start = pl.lit(datetime.combine(run_date, time())) + pl.duration(seconds=_pick(86_000, 3))
+    category = _choice(CATEGORIES, 4)
+    status = _choice(STATUSES, 5)
+    columns = {
+        "": pl.col("row"),
+        "call ID": pl.when(_dirty(dirty, 20))
+        .then(pl.format("call-{}", (pl.col("row") // 2 * 2).hash(7) % 10**12))
+        .otherwise(pl.format("call-{}-{}", pl.col("row"), _pick(10**6, 8))),
+        "customeR iD": pl.format("{}", 10**6 + _pick(customers, 1)),
+        "COMPLAINT_catego ry": pl.when(_dirty(dirty, 21))
+        .then(category.str.to_uppercase() + " ")
+        .otherwise(category),
+        "agent ID": pl.format("{}", 1000 + _pick(agents, 2)),
+        "call_start_time": start.dt.strftime("%Y-%m-%d %H:%M:%S"),
+        "call_end_time": pl.when(_dirty(dirty, 22))
+        .then(pl.lit("not a time"))
+        .otherwise((start + pl.duration(seconds=_pick(3000, 6))).dt.strftime("%Y-%m-%d %H:%M:%S")),
+        "resolutionstatus": pl.when(_dirty(dirty, 23)).then(pl.lit("Unknown")).otherwise(status),
+        "callLogsGenerationDate": pl.lit(run_date.isoformat()),
+    }
+    with path.open("wb") as file:
+        for first in range(0, max(rows, 1), CHUNK):
+            numbers = pl.DataFrame({"row": range(first, min(first + CHUNK, rows))})
+            numbers.cast({"row": pl.Int64}).select(**columns).write_csv(
+                file, include_header=first == 0
+            )
+
+
+def customers_file(path: Path, rows: int) -> None:
+    """Write the customers that the call logs refer to."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame({"row": range(rows)}).select(
+        customer_id=pl.format("{}", 10**6 + pl.col("row")),
+        name=pl.format("customer number{}", pl.col("row")),
+        Gender=_choice(("M", "F"), 11),
+        **{"DATE of biRTH": pl.lit("1980-02-29")},
+        signup_date=pl.lit("2024-05-01"),
+        email=pl.format("c{}@gmial.om", pl.col("row")),
+        address=pl.format("{} Main Street, Springfield, IL 62704", pl.col("row")),
+    ).write_csv(path)
+
+
+def agents_file(path: Path, rows: int) -> None:
+    """Write the agents that the call logs refer to."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame({"row": range(rows)}).select(
+        iD=pl.format("{}", 1000 + pl.col("row")),
+        NamE=pl.format("agent number{}", pl.col("row")),
+        experience=_choice(("Intern", "Junior", "Mid-Level", "Senior"), 12),
+        state=_choice(("Texas", "ohio", "NY"), 13),
+    ).write_csv(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--run-date", type=date.fromisoformat, default=date(2025, 11, 20))
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--agents", type=int, default=1_000)
+    parser.add_argument("--dirty", type=float, default=0.001)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the source store")
+    args = parser.parse_args()
+    customers_file(args.out / CUSTOMERS.source, args.customers)
+    agents_file(args.out / AGENTS.source, args.agents)
+    path = args.out / CALL_LOGS.source_on(args.run_date)
+    call_logs(path, args.rows, args.run_date, args.customers, args.agents, args.dirty)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What each value becomes (DESIGN section 5), as Polars expressions over stripped text.
+
+Every function takes an expression and gives another: null where the value can't be cleaned.
+"""
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from tasks.contracts import Derived, Entity, Field, Rule
+from tasks.states import STATES
+
+# what Python's str.strip() and str.split() take for white space; a regex's \s differs.
+WHITE_SPACE = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005"
+    "\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_SPACE = "[" + "".join(rf"\x{{{ord(c):x}}}" for c in WHITE_SPACE) + "]"
+_WORD = _SPACE.replace("[", "[^", 1)
+
+_DAY = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
+_TIME = r"[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,6})?"
+_MOMENT = f"^{_DAY}(?:{_TIME})?$"
+
+DTYPES = {"date": pl.Date(), "timestamp": pl.Datetime("us"), "text": pl.String()}
+
+
+def stripped(value: pl.Expr) -> pl.Expr:
+    """Without outer white space; empty is null."""
+    bare = value.str.strip_chars(WHITE_SPACE)
+    return pl.when(bare != "").then(bare)
+
+
+def cleaned(field: Field) -> pl.Expr:
+    """A contract's column, cleaned by its rule, from the stripped column of the same name."""
+    value = pl.col(field.name)
+    if field.rule is Rule.ONE_OF:
+        return one_of(value, field.choices)
+    return _RULES[field.rule](value)
+
+
+def derived(column: Derived) -> pl.Expr:
+    """A column that has no source of its own, from stripped or cleaned columns."""
+    return _DERIVED[column.name](pl.col(column.of))
+
+
+def name(value: pl.Expr) -> pl.Expr:
+    """Inner white space collapsed to one space, then title case as Python's `str.title`."""
+    single = value.str.replace_all(f"{_SPACE}+", " ")
+    return single.map_batches(_titled, return_dtype=pl.String, is_elementwise=True)
+
+
+def _titled(values: pl.Series) -> pl.Series:
+    # one call for the whole batch: a line feed starts a word as the start of a text does.
+    there = values.drop_nulls()
+    if there.is_empty():
+        return values
+    titled = pl.Series("\n".join(there.to_list()).title().split("\n"), dtype=pl.String)
+    if there.len() == values.len():
+        return titled.alias(values.name)
+    positions = values.is_not_null().arg_true()
+    return values.scatter(positions, titled)
+
+
+def one_of(value: pl.Expr, choices: Sequence[str]) -> pl.Expr:
+    """The choice that equals the value when both are lower-cased."""
+    return value.str.to_lowercase().replace_strict(
+        [choice.lower() for choice in choices],
+        list(choices),
+        default=None,
+        return_dtype=pl.String,
+    )
+
+
+def state(value: pl.Expr) -> pl.Expr:
+    """A state's name, from its name in any case or its code."""
+    names = list(STATES.values())
+    known = [text.lower() for text in (*STATES, *names)]
+    return value.str.to_lowercase().replace_strict(
+        known, names + names, default=None, return_dtype=pl.String
+    )
+
+
+def email(value: pl.Expr) -> pl.Expr:
+    """An address, mended."""
+    parts = value.str.to_lowercase().str.split("@")
+    many = parts.list.len() > 2
+    parts = (
+        pl.when(many)
+        .then(parts.list.eval(pl.element().filter(pl.element() != "")))
+        .otherwise(parts)
+    )
+    local = parts.list.get(-2, null_on_oob=True).str.replace_all(r"[^a-z0-9._+-]", "")
+    domain = (
+        parts.list.get(-1, null_on_oob=True)
+        .str.replace(r"\.om$", ".com")
+        .str.replace("^gmial[.]com$", "gmail.com")
+        .str.replace("^hotmaill?[.]com$|^hotmai[.]com$", "hotmail.com")
+    )
+    valid = (
+        (parts.list.len() >= 2)
+        & (local != "")
+        & domain.str.contains(r"^[a-z0-9-]+(?:\.[a-z0-9-]+)+$")
+    )
+    return pl.when(valid).then(pl.concat_str(local, pl.lit("@"), domain))
+
+
+def day(value: pl.Expr) -> pl.Expr:
+    """A date, or the day of a timestamp."""
+    return moment(value).dt.date()
+
+
+def moment(value: pl.Expr) -> pl.Expr:
+    """A timestamp; a bare date is midnight."""
+    # Polars alone would also take 2025-1-1, +2025-01-01 and a 60th second.
+    text = pl.when(value.str.contains(_MOMENT)).then(value)
+    whole = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    rest = pl.when(whole.is_null()).then(text)
+    return pl.coalesce(
+        whole,
+        rest.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
+        rest.str.replace("T", " ", literal=True).str.to_datetime(
+            "%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False
+        ),
+    )
+
+
+def zip_code(address: pl.Expr) -> pl.Expr:
+    """The last word's five digits, where it is a ZIP or ZIP+4 code."""
+    return address.str.extract(f"(?:^|{_SPACE})([0-9]{{5}})(?:-[0-9]{{4}})?$", 1)
+
+
+def state_code(address: pl.Expr) -> pl.Expr:
+    """The second last word without trailing commas, where it is a state's code."""
+    word = address.str.extract(f"({_WORD}+){_SPACE}+{_WORD}+$", 1)
+    code = word.str.strip_chars_end(",").str.to_uppercase()
+    return pl.when(code.is_in(list(STATES))).then(code)
+
+
+def _state_of(address: pl.Expr) -> pl.Expr:
+    return state_code(address).replace_strict(STATES, default=None, return_dtype=pl.String)
+
+
+def _as_it_is(value: pl.Expr) -> pl.Expr:
+    return value
+
+
+_RULES: dict[Rule, Callable[[pl.Expr], pl.Expr]] = {
+    Rule.TEXT: _as_it_is,
+    Rule.ADDRESS: _as_it_is,
+    Rule.NAME: name,
+    Rule.EMAIL: email,
+    Rule.STATE: state,
+    Rule.DATE: day,
+    Rule.TIMESTAMP: moment,
+}
+_DERIVED: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "zip_code": zip_code,
+    "state_code": state_code,
+    "state": _state_of,
+    "request_date": lambda timestamp: timestamp.dt.date(),
+}
+
+
+def schema(entity: Entity) -> pl.Schema:
+    """Names and types of an entity's canonical columns."""
+    return pl.Schema({column: DTYPES[kind] for column, kind in entity.sql_types().items()})

@@ -1,0 +1,76 @@
+"""Parquet files in the lake, written from batches and read back in slices, in bounded memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import copy_context
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from blocks.stores import Store
+
+SLICE_ROWS = 131_072
+
+
+def write_parquet(
+    frames: Iterable[pl.DataFrame], schema: pl.Schema, uri: str, store: Store
+) -> None:
+    """Write frames of one schema as one file, holding no more than a few of them."""
+    # Polars pulls the frames from a thread of its own: they keep the caller's context variables.
+    context = copy_context()
+    iterator = iter(frames)
+
+    def pulled(*_: object) -> Iterator[pl.DataFrame]:
+        while (frame := context.run(next, iterator, None)) is not None:
+            yield frame
+
+    register_io_source(pulled, schema=schema).sink_parquet(
+        uri,
+        compression="lz4",
+        row_group_size=SLICE_ROWS,
+        statistics=False,
+        storage_options=store.storage_options,
+        engine="streaming",
+    )
+
+
+def read_slices(
+    store: Store, key: str, columns: Sequence[pl.Expr], rows: int
+) -> Iterator[pl.DataFrame]:
+    """The columns of a file of that many rows, a slice after the other."""
+    scan = pl.scan_parquet(store.uri(key), storage_options=store.storage_options, glob=False)
+    for first in range(0, rows, SLICE_ROWS):
+        yield scan.select(columns).slice(first, SLICE_ROWS).collect()
+
+
+class Spool:
+    """Frames that are usually few, kept until they are written: on disk once they are many."""
+
+    def __init__(self, schema: pl.Schema, folder: str, name: str) -> None:
+        self.rows = 0
+        self._schema, self._folder, self._name = schema, Path(folder), name
+        self._held: list[pl.DataFrame] = []
+        self._parts: list[Path] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Keep one more frame."""
+        if frame.is_empty():
+            return
+        self.rows += frame.height
+        self._held.append(frame)
+        if sum(held.height for held in self._held) >= SLICE_ROWS:
+            part = self._folder / f"{self._name}-{len(self._parts)}.arrow"
+            pl.concat(self._held).write_ipc(part, compression="lz4")
+            self._parts.append(part)
+            self._held = []
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """All that was added, in order."""
+        for part in self._parts:
+            yield pl.read_ipc(part)
+        yield from self._held
+
+    def write(self, store: Store, key: str) -> None:
+        """Write all that was added as one Parquet file."""
+        with store.writing(key) as uri:
+            write_parquet(self.frames(), self._schema, uri, store)

@@ -1,0 +1,219 @@
+"""Bronze → silver: what every row becomes (DESIGN section 5), slice by slice."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from blocks.resources import Resources
+from blocks.stores import Store
+from tasks import cleaning
+from tasks.columns import match_columns
+from tasks.contracts import Entity, Rule
+from tasks.duplicates import Duplicates, find_duplicates
+from tasks.lake import SLICE_ROWS, Spool, write_parquet
+from tasks.references import Bronze, Silver
+
+PROBLEMS = pl.Schema(
+    {
+        "source_row": pl.Int64(),
+        "record_key": pl.String(),
+        "field": pl.String(),
+        "original_value": pl.String(),
+    }
+)
+REJECTS = pl.Schema(
+    {
+        "source_row": pl.Int64(),
+        "issue": pl.String(),
+        "reason": pl.String(),
+        "record_key": pl.String(),
+        "record": pl.String(),
+    }
+)
+
+
+def refine(
+    entity: Entity,
+    bronze: Bronze,
+    resources: Resources,
+    on_rows: Callable[[int], None] | None = None,
+) -> Silver:
+    """Clean a bronze file into silver rows, field problems and rejected rows, one file each.
+
+    `on_rows` hears how many more rows were cleaned.
+    """
+    started = time.perf_counter()
+    lake = resources.lake
+    keys = {
+        folder: f"{folder}/{entity.name}/{bronze.run_date}.parquet"
+        for folder in ("silver", "problems", "rejects")
+    }
+    source = _BronzeFile(entity, bronze, lake)
+    duplicates = find_duplicates(
+        source.keys(), entity.key, [f.name for f in entity.fields], source.rows_of
+    )
+    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+        problems = Spool(PROBLEMS, folder, "problems")
+        rejects = Spool(REJECTS, folder, "rejects")
+        counts = {"rows": 0, "missing_key": 0}
+
+        def frames() -> Iterator[pl.DataFrame]:
+            for raw in source.slices():
+                rows = _sorted_out(entity, raw, duplicates)
+                rejects.add(rows.rejected)
+                clean = _typed(entity, rows.text)
+                problems.add(_problems(entity, rows, clean))
+                counts["rows"] += clean.height
+                counts["missing_key"] += rows.missing_key
+                if on_rows:
+                    on_rows(raw.height)
+                yield clean
+
+        schema = pl.Schema({**cleaning.schema(entity), "source_row": pl.Int64()})
+        with lake.writing(keys["silver"]) as uri:
+            write_parquet(frames(), schema, uri, lake)
+        problems.write(lake, keys["problems"])
+        rejects.write(lake, keys["rejects"])
+    return Silver(
+        entity=entity.name,
+        run_date=bronze.run_date,
+        key=keys["silver"],
+        problems_key=keys["problems"],
+        rejects_key=keys["rejects"],
+        bronze_key=bronze.key,
+        fingerprint=bronze.fingerprint,
+        rows_read=bronze.rows,
+        exact_duplicates=duplicates.exact.len(),
+        missing_key=counts["missing_key"],
+        duplicate_key=duplicates.superseded.len(),
+        rows=counts["rows"],
+        field_problems=problems.rows,
+        ingest_seconds=bronze.seconds,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _BronzeFile:
+    """A bronze file's contract columns under their canonical names."""
+
+    def __init__(self, entity: Entity, bronze: Bronze, lake: Store) -> None:
+        self._key = entity.key
+        self._rows = bronze.rows
+        uri = lake.uri(bronze.key)
+        scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
+        labels = scan.collect_schema().names()
+        positions = match_columns(entity, labels, uri).positions
+        self._scan = scan.select(
+            pl.col(labels[position]).alias(name) for name, position in positions.items()
+        )
+
+    def slices(self) -> Iterator[pl.DataFrame]:
+        """All rows as they are, beside their `source_row`."""
+        for first in range(0, self._rows, SLICE_ROWS):
+            frame = self._scan.slice(first, SLICE_ROWS).collect()
+            yield frame.with_columns(
+                pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("source_row")
+            )
+
+    def keys(self) -> Iterator[pl.Series]:
+        """The stripped keys of all rows."""
+        for first in range(0, self._rows, SLICE_ROWS):
+            slice_ = self._scan.select(self._key).slice(first, SLICE_ROWS)
+            yield slice_.select(cleaning.stripped(pl.col(self._key))).collect().to_series()
+
+    def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Stripped columns beside their `row`, for some rows, in order."""
+        for first in range(0, self._rows, SLICE_ROWS):
+            here = _within(rows, first, SLICE_ROWS)
+            if here.len():
+                frame = self._scan.select(columns).slice(first, SLICE_ROWS).collect()
+                frame = frame[here - first]
+                yield frame.select(
+                    here.alias("row"), *(cleaning.stripped(pl.col(c)).alias(c) for c in columns)
+                )
+
+
+def _within(rows: pl.Series, first: int, count: int) -> pl.Series:
+    """Of sorted row numbers, those of one slice."""
+    start, end = rows.search_sorted(first), rows.search_sorted(first + count)
+    return rows.slice(start, end - start)
+
+
+@dataclass
+class _Rows:
+    """A slice, sorted out: the rows that go on, and those that don't."""
+
+    raw: pl.DataFrame
+    text: pl.DataFrame  # the same rows, stripped
+    rejected: pl.DataFrame
+    missing_key: int
+
+
+def _sorted_out(entity: Entity, raw: pl.DataFrame, duplicates: Duplicates) -> _Rows:
+    names = [f.name for f in entity.fields]
+    text = raw.with_columns(cleaning.stripped(pl.col(name)).alias(name) for name in names)
+    first = raw["source_row"][0]
+    exact = _within(duplicates.exact, first, raw.height)
+    superseded = _within(duplicates.superseded, first, raw.height)
+    missing = text[entity.key].is_null()
+    if not (exact.len() or superseded.len() or missing.any()):
+        return _Rows(raw, text, REJECTS.to_frame(), 0)
+    row = raw["source_row"]
+    is_exact = row.is_in(exact.cast(pl.Int64).implode())
+    is_missing = missing & ~is_exact
+    is_superseded = row.is_in(superseded.cast(pl.Int64).implode())
+    rejected = raw.select(
+        "source_row",
+        issue=pl.when(is_missing).then(pl.lit("missing_key")).otherwise(pl.lit("duplicate_key")),
+        reason=pl.when(is_missing)
+        .then(pl.lit(f"{entity.key} is empty"))
+        .otherwise(pl.lit(f"a later row of the same day has the same {entity.key}")),
+        record_key=text[entity.key],
+        record=pl.struct(names).struct.json_encode(),
+    ).filter(is_missing | is_superseded)
+    stays = ~(is_exact | is_missing | is_superseded)
+    return _Rows(raw.filter(stays), text.filter(stays), rejected, int(is_missing.sum()))
+
+
+def _typed(entity: Entity, text: pl.DataFrame) -> pl.DataFrame:
+    """Canonical columns, cleaned, and `source_row`."""
+    clean = text.lazy().select(*(cleaning.cleaned(f) for f in entity.fields), "source_row")
+    for field in entity.fields:
+        if field.not_before:
+            early = pl.col(field.name) < pl.col(field.not_before)
+            clean = clean.with_columns(
+                pl.when(early.fill_null(False))
+                .then(None)
+                .otherwise(pl.col(field.name))
+                .alias(field.name)
+            )
+    derived = (cleaning.derived(column).alias(column.name) for column in entity.derived)
+    return clean.with_columns(derived).select(*entity.columns, "source_row").collect()
+
+
+def _problems(entity: Entity, rows: _Rows, clean: pl.DataFrame) -> pl.DataFrame:
+    """The values that could not be cleaned, by row and then in contract order."""
+    checked = [(f.name, f.name) for f in entity.fields]
+    addresses = {f.name for f in entity.fields if f.rule is Rule.ADDRESS}
+    checked += [(d.name, d.of) for d in entity.derived if d.of in addresses and d.name != "state"]
+    found = []
+    for field, origin in checked:
+        lost = clean[field].is_null() & rows.text[origin].is_not_null()
+        if lost.any():
+            found.append(
+                pl.DataFrame(
+                    {
+                        "source_row": clean["source_row"].filter(lost),
+                        "record_key": clean[entity.key].filter(lost),
+                        "field": field,
+                        "original_value": rows.raw[origin].filter(lost),
+                    },
+                    schema=PROBLEMS,
+                )
+            )
+    if not found:
+        return PROBLEMS.to_frame()
+    return pl.concat(found).sort("source_row", maintain_order=True)

@@ -16,7 +16,6 @@ CREATE TABLE IF NOT EXISTS quarantine.records (
     flow_run_id text,
     quarantined_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX IF NOT EXISTS records_entity_run_date ON quarantine.records (entity, run_date);
 
 CREATE TABLE IF NOT EXISTS ops.field_problems (
     entity text NOT NULL,
@@ -25,7 +24,18 @@ CREATE TABLE IF NOT EXISTS ops.field_problems (
     field text NOT NULL,
     original_value text NOT NULL
 );
-CREATE INDEX IF NOT EXISTS field_problems_entity_run_date ON ops.field_problems (entity, run_date);
+
+-- CREATE INDEX IF NOT EXISTS locks the table against writers before it looks: a load at work on
+-- another date would hold up the start of this run.
+DO $$
+BEGIN
+    IF to_regclass('quarantine.records_entity_run_date') IS NULL THEN
+        CREATE INDEX records_entity_run_date ON quarantine.records (entity, run_date);
+    END IF;
+    IF to_regclass('ops.field_problems_entity_run_date') IS NULL THEN
+        CREATE INDEX field_problems_entity_run_date ON ops.field_problems (entity, run_date);
+    END IF;
+END $$;
 
 CREATE TABLE IF NOT EXISTS ops.ledger (
     entity text NOT NULL,

@@ -1,0 +1,103 @@
+"""Advisory locks of PostgreSQL: who works on what, across processes and machines.
+
+A lock belongs to a session, so it ends with its process, however that process ends.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+
+import psycopg
+from psycopg import errors as pg
+
+from blocks.database import Connection, address, connect
+from blocks.errors import RunDateBusyError
+
+# how long a server works on for a client that was killed, and how long we wait for that to end.
+_CLIENT_CHECK_MS = 250
+_GRACE_MS = 3_000
+
+
+def key(*parts: object) -> int:
+    """The lock's number: the same for the same parts everywhere, within PostgreSQL's bigint.
+
+    >>> key("call_logs", "2025-11-21") == key("call_logs", "2025-11-21") != key("agents")
+    True
+    """
+    name = "\x1f".join(("coretelecoms", *map(str, parts)))
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+@contextmanager
+def held(dsn: str, *parts: object, wait: bool = True) -> Iterator[None]:
+    """Hold the lock named by `parts` during the block, on a connection of its own.
+
+    Raises RunDateBusyError when it isn't free and `wait` is false.
+    """
+    with at_work(dsn, *parts, wait=wait):
+        yield
+
+
+@contextmanager
+def at_work(dsn: str, *parts: object, wait: bool = False) -> Iterator[Connection]:
+    """An autocommit connection that holds the lock named by `parts` until it closes.
+
+    Work done on this very connection ends with the lock: the session of a killed client can't go
+    on working after another one took the lock over. Raises RunDateBusyError.
+    """
+    what = " ".join(map(str, parts))
+    with connect(dsn, autocommit=True, purpose=what) as connection:
+        _notice_lost_clients(connection)
+        _take(connection, key(*parts), what, address(dsn), wait)
+        yield connection
+
+
+def _notice_lost_clients(connection: Connection) -> None:
+    """Make the server look for its client within a statement, and give up on a dead network."""
+    settings = {
+        "client_connection_check_interval": _CLIENT_CHECK_MS,
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
+    for name, value in settings.items():
+        # a server's platform may lack one of them: then its own defaults hold.
+        with suppress(pg.InvalidParameterValue, pg.UndefinedObject):
+            connection.execute("SELECT set_config(%s, %s, false)", [name, str(value)])
+
+
+def _take(connection: Connection, number: int, what: str, where: str, wait: bool) -> None:
+    if not wait:
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", [str(_GRACE_MS)])
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", [number])
+    except pg.LockNotAvailable:
+        raise RunDateBusyError(
+            f"Another run is at work on {what}{_holder(connection, number)}",
+            where=where,
+            todo="wait for it to end, then run again; nothing was changed by this one",
+        ) from None
+    if not wait:
+        connection.execute("RESET lock_timeout")
+
+
+def _holder(connection: Connection, number: int) -> str:
+    """Who holds the lock, as far as the server lets us know."""
+    with suppress(psycopg.Error):
+        row = connection.execute(
+            """
+            SELECT pid, application_name, backend_start::timestamp(0)
+            FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE locktype = 'advisory' AND granted AND objsubid = 1
+              AND pg_locks.database = (
+                  SELECT oid FROM pg_database WHERE datname = current_database()
+              )
+              AND (classid::bigint << 32 | objid::bigint) = %s
+            """,
+            [number],
+        ).fetchone()
+        if row:
+            pid, name, since = row
+            return f" (server process {pid}, {name or 'name unknown'}, connected since {since})"
+    return ""

@@ -1,0 +1,135 @@
+"""Silver days made by hand: the files that a load reads, from rows a test can write down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from blocks.database import connect
+from blocks.resources import Resources
+from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS, Entity
+from tasks.references import Loaded, Silver
+from tasks.tables import create_all_tables
+from tasks.upsert import load_static
+
+DAY = date(2025, 11, 21)
+_TYPES = {"text": pl.String, "date": pl.Date, "timestamp": pl.Datetime("us")}
+_PROBLEMS = pl.Schema(
+    {
+        "source_row": pl.UInt32,
+        "record_key": pl.String,
+        "field": pl.String,
+        "original_value": pl.String,
+    }
+)
+_REJECTS = pl.Schema(
+    {
+        "source_row": pl.UInt32,
+        "issue": pl.String,
+        "reason": pl.String,
+        "record_key": pl.String,
+        "record": pl.String,
+    }
+)
+
+
+@dataclass
+class Day:
+    """A transformed source: its silver rows and what went beside them, as dictionaries.
+
+    Bronze holds the silver rows' contract columns as text, with " raw" behind each value that
+    `raw` names, and one row for every reject.
+    """
+
+    entity: Entity
+    rows: Sequence[dict[str, Any]]
+    run_date: date = DAY
+    fingerprint: str = "one"
+    problems: Sequence[dict[str, Any]] = ()
+    rejects: Sequence[dict[str, Any]] = ()
+    exact_duplicates: int = 0
+    raw: Sequence[str] = field(default_factory=tuple)
+
+    def write(self, resources: Resources) -> Silver:
+        """The files in the lake, and the reference to them."""
+        entity = self.entity
+        schema = {name: _TYPES[kind] for name, kind in entity.sql_types().items()}
+        silver = pl.DataFrame(
+            [{"source_row": i} | r for i, r in enumerate(self.rows)],
+            schema={"source_row": pl.UInt32} | schema,
+        )
+        bronze = silver.select(
+            pl.lit("0").alias(""),
+            *(
+                (pl.col(f.name).cast(pl.String) + (" raw" if f.name in self.raw else "")).alias(
+                    f.source_label.upper() + " "
+                )
+                for f in entity.fields
+            ),
+        )
+        rejected = len(self.rejects)
+        bronze = pl.concat([bronze, bronze.clear(rejected)])
+        reference = Silver(
+            entity=entity.name,
+            run_date=self.run_date,
+            key=f"silver/{entity.name}/{self.run_date}.parquet",
+            problems_key=f"problems/{entity.name}/{self.run_date}.parquet",
+            rejects_key=f"rejects/{entity.name}/{self.run_date}.parquet",
+            bronze_key=f"bronze/{entity.name}/{self.run_date}.parquet",
+            fingerprint=self.fingerprint,
+            rows_read=len(self.rows) + rejected + self.exact_duplicates,
+            exact_duplicates=self.exact_duplicates,
+            missing_key=sum(r["issue"] == "missing_key" for r in self.rejects),
+            duplicate_key=sum(r["issue"] == "duplicate_key" for r in self.rejects),
+            rows=len(self.rows),
+            field_problems=len(self.problems),
+        )
+        for key, frame in (
+            (reference.key, silver),
+            (reference.bronze_key, bronze),
+            (reference.problems_key, pl.DataFrame(list(self.problems), schema=_PROBLEMS)),
+            (reference.rejects_key, pl.DataFrame(list(self.rejects), schema=_REJECTS)),
+        ):
+            with resources.lake.writing(key) as uri:
+                frame.write_parquet(uri)
+        return reference
+
+
+def calls(number: int, **values: Any) -> list[dict[str, Any]]:
+    """So many call logs of known customers and agents."""
+    return [
+        {
+            "call_id": f"call-{i:05}",
+            "customer_id": f"c{i % 3}",
+            "agent_id": f"a{i % 2}",
+            "complaint_category": "Payments",
+            "resolution_status": "Backlog",
+        }
+        | values
+        for i in range(number)
+    ]
+
+
+def known_parties(resources: Resources) -> tuple[Loaded, Loaded]:
+    """Tables made, customers c0 to c2 and agents a0 and a1 loaded."""
+    with connect(resources.warehouse_dsn) as connection:
+        create_all_tables(connection)
+    customers = Day(CUSTOMERS, [{"customer_id": f"c{i}", "name": f"Ann {i}"} for i in range(3)])
+    agents = Day(AGENTS, [{"agent_id": f"a{i}", "name": f"Bo {i}"} for i in range(2)])
+    return (
+        load_static(CUSTOMERS, customers.write(resources), resources),
+        load_static(AGENTS, agents.write(resources), resources),
+    )
+
+
+def call_logs(rows: Sequence[dict[str, Any]], **values: Any) -> Day:
+    """A day of call logs."""
+    return Day(CALL_LOGS, rows, **values)
+
+
+def query(resources: Resources, statement: str) -> list[tuple[Any, ...]]:
+    """What the warehouse answers."""
+    with connect(resources.warehouse_dsn) as connection:
+        return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]

@@ -137,6 +137,10 @@ def test_choices(field: str) -> None:
     for spelling in entities.CHOICES[field]:
         for value in (spelling, spelling.upper(), spelling.lower(), spelling.swapcase()):
             assert cleaned(entity, **{field: value})[field] == spelling
+    kelvin = [spelled.lower().replace("k", "\u212a") for spelled in entities.CHOICES[field]]
+    assert [cleaned(entity, **{field: value})[field] for value in kelvin] == list(
+        entities.CHOICES[field]
+    )
     assert cleaned(entity, **{field: "Other"})[field] is None
     assert problems(entity, **{field: "Other"}) == {field: "Other"}
 

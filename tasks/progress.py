@@ -43,6 +43,7 @@ class Board:
 
     steps: dict[str, Step] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    flow_runs: set[str] = field(default_factory=set)
     listener: Callable[[Step], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -59,6 +60,11 @@ class Board:
         """The step ended, or will not begin."""
         self._change(name, status=status, detail=detail, ended=time.monotonic())
 
+    def belongs_to(self, flow_run_id: str) -> None:
+        """A flow run, or the subflow of one, whose steps these are."""
+        with self._lock:
+            self.flow_runs.add(flow_run_id)
+
     def note(self, text: str) -> None:
         """Something a person should read after the run."""
         with self._lock:
@@ -69,6 +75,7 @@ class Board:
         with self._lock:
             self.steps.clear()
             self.notes.clear()
+            self.flow_runs.clear()
 
     def _change(self, name: str, **changes: object) -> None:
         with self._lock:

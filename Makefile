@@ -1,0 +1,63 @@
+# One command each; CI and the README use the same ones. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-strip-extras --custom-compile-command 'make lock'
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+
+.PHONY: help run install test lint format lock backfill psql server bench dbt-docs screenshots clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+run: .venv/run ## the daily run on the embedded default; ARGS="--run-date 2025-11-21"
+	@$(BIN)/python -m flows.daily $(ARGS)
+
+backfill: .venv/run ## a range of run dates; ARGS="--from 2025-11-20 --to 2025-11-23"
+	@$(BIN)/python -m flows.backfill $(ARGS)
+
+install: .venv/dev ## set-up for work on the project: .venv with the locked requirements
+
+test: .venv/dev ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/uv ## resolve pyproject.toml anew into requirements/*.lock
+	$(COMPILE) --upgrade pyproject.toml -o requirements/run.lock
+	$(COMPILE) --upgrade --extra sheets --extra dask --extra dev -c requirements/run.lock \
+		pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --upgrade --extra bench -c requirements/dev.lock \
+		pyproject.toml -o requirements/bench.lock
+
+psql: .venv/run ## a SQL prompt on the embedded PostgreSQL
+	@$(BIN)/python -m blocks.embedded $(ARGS)
+
+clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
+	rm -rf .coretelecoms
+
+# .venv/<stamp> tells what is installed; a changed lock file installs again.
+.venv/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/run: .venv/uv requirements/run.lock
+	@echo "Installing the locked requirements into .venv …"
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/run.lock
+	@touch $@
+
+.venv/dev: .venv/run requirements/dev.lock
+	@echo "Installing what tests and linters need …"
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@

@@ -1,0 +1,137 @@
+"""The command lines: `python -m flows.daily`, `flows.static_data`, `flows.backfill`.
+
+Imports nothing heavy at the top, so that `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
+PLATFORM_HELP = (
+    "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
+    "whose parts CORETELECOMS_* variables override"
+)
+
+
+def run_date(text: str) -> date:
+    """A run date from the command line: a real calendar day, not in the future."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2025-11-21"
+        ) from None
+    today = datetime.now(UTC).date()
+    if day > today:
+        raise argparse.ArgumentTypeError(f"{day} is in the future: today is {today} (UTC)")
+    return day
+
+
+def parser(module: str, description: str) -> argparse.ArgumentParser:
+    """A command's parser, with the options that all commands share."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m flows.{module}",
+        description=description,
+        epilog="Exit code 0 only when the run completed. Settings: docs/configuration.md",
+    )
+    made.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
+    made.add_argument(
+        "--plain", action="store_true", help="plain lines instead of the live picture"
+    )
+    return made
+
+
+def daily_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.daily`."""
+    options = parser(
+        "daily", "Load one run date's complaints and build the warehouse, gated on static data."
+    )
+    options.add_argument("--run-date", type=run_date, metavar="YYYY-MM-DD", help=RUN_DATE_HELP)
+    options.add_argument(
+        "--refresh-static",
+        action="store_true",
+        help="load customers and agents again before the complaints",
+    )
+    given = options.parse_args(argv)
+
+    def run() -> Any:
+        from flows.daily import daily
+
+        return daily(
+            run_date=given.run_date,
+            platform=given.platform,
+            refresh_static=given.refresh_static,
+            return_state=True,
+        )
+
+    return _run(run, given)
+
+
+def static_data_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.static_data`."""
+    options = parser("static_data", "Load customers and agents, and mark the first run complete.")
+    options.add_argument("--run-date", type=run_date, metavar="YYYY-MM-DD", help=RUN_DATE_HELP)
+    given = options.parse_args(argv)
+
+    def run() -> Any:
+        from flows.static_data import static_data
+
+        return static_data(run_date=given.run_date, platform=given.platform, return_state=True)
+
+    return _run(run, given)
+
+
+def backfill_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.backfill`."""
+    options = parser("backfill", "Run every run date of a range that is not loaded yet.")
+    days: dict[str, Any] = {"type": run_date, "metavar": "YYYY-MM-DD", "required": True}
+    options.add_argument("--from", dest="start", help="first run date", **days)
+    options.add_argument("--to", dest="end", help="last run date, included", **days)
+    options.add_argument(
+        "--parallel", type=int, default=1, metavar="N", help="days at a time (default 1)"
+    )
+    options.add_argument(
+        "--force", action="store_true", help="load days again that the ledger has complete"
+    )
+    options.add_argument(
+        "--refresh-static", action="store_true", help="load customers and agents again every day"
+    )
+    given = options.parse_args(argv)
+
+    def run() -> Any:
+        from flows.backfill import backfill
+
+        return backfill(
+            start=given.start,
+            end=given.end,
+            platform=given.platform,
+            parallel=given.parallel,
+            force=given.force,
+            refresh_static=given.refresh_static,
+            return_state=True,
+        )
+
+    return _run(run, given)
+
+
+def quiet() -> None:
+    """Prefect's own output goes to its server alone; the terminal is ours. Environment wins."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # the first start makes the server's database: slow on a small or busy machine.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+
+
+def _run(run: Any, given: argparse.Namespace) -> int:
+    quiet()
+    from flows.terminal import show
+
+    try:
+        return show(run, given, plain=given.plain or not sys.stdout.isatty())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. What was loaded is whole; run it again to go on.\n")
+        return 130

@@ -1,0 +1,90 @@
+"""The daily run: complaints of one run date, gated on the first run by the static data.
+
+`python -m flows.daily` runs it here; `prefect deployment run daily/coretelecoms` on a server.
+"""
+
+if __name__ == "__main__":  # before the imports below: --help has to answer at once
+    from flows.cli import daily_command
+
+    raise SystemExit(daily_command())
+
+from datetime import date
+from typing import Any
+
+from prefect import flow
+from prefect.states import State
+
+from flows.run import (
+    checked_run_date,
+    in_this_process,
+    named,
+    run_name,
+    running,
+    settled,
+)
+from flows.static_data import static_data
+from tasks.contracts import COMPLAINTS
+from tasks.ingest import ingest
+from tasks.load import load
+from tasks.outcome import concluded
+from tasks.publish import publish
+from tasks.state import (
+    LoadType,
+    cleanup_checkpoints,
+    clear_staging,
+    create_all_tables,
+    determine_load_type,
+    open_static_data_gate,
+)
+from tasks.transform import transform
+from tasks.warehouse import run_dbt
+
+CHANNELS = [entity.name for entity in COMPLAINTS]
+
+
+@flow(name="daily", flow_run_name=run_name)
+async def daily(
+    run_date: date | None = None, platform: str = "local", refresh_static: bool = False
+) -> State[Any]:
+    """Load the complaints of `run_date` (today, UTC) and build the warehouse.
+
+    On the first run, or with `refresh_static`, they wait for customers and agents; later they
+    go at once. `platform` names a Platform block; `local` is the embedded default.
+    """
+    run_date = checked_run_date(run_date)
+    async with running(platform, run_date, alone=True) as run:
+        bronze = {c: named(ingest, c).submit(c, run_date, platform) for c in CHANNELS}
+
+        tables = create_all_tables.submit(platform)
+        staging = clear_staging.submit(platform, wait_for=[tables])
+        load_type = await in_this_process(
+            determine_load_type, platform, refresh_static, wait_for=[staging]
+        )
+
+        static = []
+        if await run.announce(load_type) is LoadType.INITIAL:
+            static = [await static_data(run_date, platform, within_daily=True, return_state=True)]
+            run.locks.release_first_run()
+
+        # the gate: it opens when all it waits for is Completed, and every transform waits for it.
+        gate = open_static_data_gate.submit(load_type, wait_for=static)
+        silver = {
+            c: named(transform, c).submit(bronze[c], platform, wait_for=[gate]) for c in CHANNELS
+        }
+        loaded = {c: named(load, c).submit(silver[c], platform) for c in CHANNELS}
+        warehouse = run_dbt.submit(run_date, platform, wait_for=list(loaded.values()))
+        cleanup = cleanup_checkpoints.submit(run_date, platform, wait_for=[warehouse])
+
+        states = await settled(
+            {"create_all_tables": tables, "clear_staging": staging}
+            | {"determine_load_type": load_type}
+            | {f"ingest_{c}": future for c, future in bronze.items()}
+            | dict(zip(["static_data"], static, strict=False))
+            | {"open_static_data_gate": gate}
+            | {f"transform_{c}": future for c, future in silver.items()}
+            | {f"load_{c}": future for c, future in loaded.items()}
+            | {"run_dbt": warehouse, "cleanup_checkpoints": cleanup}
+        )
+    state = await concluded(states)
+    await publish(state, run_date, platform, states)
+    return state

@@ -1,0 +1,117 @@
+"""What the flows share: the run date, names, locks held for a whole run, waiting for all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime
+from typing import Any
+
+from prefect import Task, get_client, get_run_logger, runtime
+from prefect.futures import PrefectFuture
+from prefect.states import State
+
+from blocks.errors import DatabaseUnavailableError, RunDateError
+from tasks import guard
+from tasks.contracts import STATIC
+from tasks.progress import Status, board
+from tasks.state import LoadType
+
+STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e in STATIC] + [
+    "mark_first_run_complete"
+]
+
+
+def checked_run_date(run_date: date | None) -> date:
+    """The run date, today (UTC) when none is given. Raises RunDateError for a future one."""
+    today = datetime.now(UTC).date()
+    if run_date is not None and run_date > today:
+        raise RunDateError(
+            f"The run date {run_date} is in the future",
+            where=f"today is {today} (UTC)",
+            todo="give a run date of today or earlier, as YYYY-MM-DD",
+        )
+    return run_date or today
+
+
+def run_name() -> str:
+    """A flow run's name before its load type is known: `daily-2025-11-21`."""
+    parameters = runtime.flow_run.parameters
+    flow = str(runtime.flow_run.flow_name).replace("_", "-")
+    return f"{flow}-{parameters.get('run_date') or checked_run_date(None)}"
+
+
+def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
+    """A stage's task under its name in the graph: `ingest` of `call_logs` is ingest_call_logs."""
+    name = f"{task.name}_{entity}"
+    return task.with_options(name=name, task_run_name=name)
+
+
+class Run:
+    """A flow run at work: its locks, and what goes on in the background until it ends."""
+
+    def __init__(self, platform: str, run_date: date) -> None:
+        self.run_date = run_date
+        self.locks = guard.current(platform)
+        board.belongs_to(str(runtime.flow_run.id))
+        self._background: list[asyncio.Task[None]] = []
+
+    async def announce(self, load_type: State[Any]) -> LoadType | None:
+        """The path taken (None when it isn't known), shown in the run's name and tags."""
+        if not load_type.is_completed():
+            return None
+        path: LoadType = await load_type.aresult()
+        if path is LoadType.INCREMENTAL:
+            for step in STATIC_STEPS:
+                board.finish(step, Status.SKIPPED)
+        self._background.append(asyncio.create_task(_rename(self.run_date, path)))
+        return path
+
+    async def end(self) -> None:
+        """Let the locks go and wait for the background."""
+        await asyncio.to_thread(guard.forget, self.locks)
+        for result in await asyncio.gather(*self._background, return_exceptions=True):
+            if isinstance(result, Exception):
+                get_run_logger().warning("The run keeps its first name: %s", result)
+
+
+@asynccontextmanager
+async def running(platform: str, run_date: date, *, alone: bool = False) -> AsyncIterator[Run]:
+    """A run until the block ends; `alone`: no other run is at work on its run date (G12).
+
+    Raises RunDateBusyError.
+    """
+    run = Run(platform, run_date)
+    try:
+        if alone:
+            # a database that is away is for the first step to say: ingestion goes on (G6).
+            with suppress(DatabaseUnavailableError):
+                await asyncio.to_thread(run.locks.take_run_date, run_date)
+        yield run
+    finally:
+        await run.end()
+
+
+async def in_this_process(task: Task[..., Any], *args: Any, **kwargs: Any) -> State[Any]:
+    """Run a task beside the event loop, in the flow's own process whatever its task runner."""
+    return await asyncio.to_thread(task, *args, **kwargs, return_state=True)
+
+
+async def _rename(run_date: date, path: LoadType) -> None:
+    async with get_client() as client:
+        await client.update_flow_run(
+            runtime.flow_run.id,
+            name=f"daily-{run_date}-{path}",
+            tags=sorted({*runtime.flow_run.tags, str(path), str(run_date)}),
+        )
+
+
+async def settled(steps: Mapping[str, PrefectFuture[Any] | State[Any]]) -> dict[str, State[Any]]:
+    """Every step's last state, once none of them goes on; NotReady for what was held back."""
+
+    def state(step: PrefectFuture[Any] | State[Any]) -> State[Any]:
+        if isinstance(step, State):
+            return step
+        step.wait()
+        return step.state
+
+    return {name: await asyncio.to_thread(state, step) for name, step in steps.items()}

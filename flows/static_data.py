@@ -1,0 +1,57 @@
+"""The static path: customers and agents, loaded before any complaint is transformed.
+
+`python -m flows.static_data` refreshes them by hand.
+"""
+
+if __name__ == "__main__":  # before the imports below: --help has to answer at once
+    from flows.cli import static_data_command
+
+    raise SystemExit(static_data_command())
+
+import asyncio
+from datetime import date
+from typing import Any
+
+from prefect import flow
+from prefect.states import State
+
+from flows.run import checked_run_date, named, run_name, running, settled
+from tasks.contracts import STATIC
+from tasks.ingest import ingest
+from tasks.load import load
+from tasks.outcome import concluded
+from tasks.state import create_all_tables, mark_first_run_complete
+from tasks.transform import transform
+
+
+@flow(name="static_data", flow_run_name=run_name)
+async def static_data(
+    run_date: date | None = None, platform: str = "local", within_daily: bool = False
+) -> State[Any]:
+    """Load customers and agents, then set the first-run Variable to "false".
+
+    `within_daily`: the daily flow has made the tables and holds the first-run lock.
+    """
+    run_date = checked_run_date(run_date)
+    async with running(platform, run_date) as run:
+        tables = {}
+        if not within_daily:
+            await asyncio.to_thread(run.locks.take_first_run)
+            tables = {"create_all_tables": create_all_tables.submit(platform)}
+
+        bronze = {e.name: named(ingest, e.name).submit(e.name, run_date, platform) for e in STATIC}
+        silver = {e: named(transform, e).submit(bronze[e], platform) for e in bronze}
+        customers = named(load, "customers").submit(
+            silver["customers"], platform, wait_for=[*silver.values(), *tables.values()]
+        )
+        agents = named(load, "agents").submit(silver["agents"], platform, wait_for=[customers])
+        marked = mark_first_run_complete.submit(wait_for=[agents])
+
+        states = await settled(
+            tables
+            | {f"ingest_{e}": future for e, future in bronze.items()}
+            | {f"transform_{e}": future for e, future in silver.items()}
+            | {"load_customers": customers, "load_agents": agents}
+            | {"mark_first_run_complete": marked}
+        )
+    return await concluded(states)

@@ -1,0 +1,41 @@
+"""Run dates of a backfill: which there are, which are loaded, whether static data comes first."""
+
+from datetime import date, timedelta
+
+from prefect.variables import Variable
+
+from blocks.database import connect
+from blocks.errors import RunDateError
+from blocks.resources import resolve
+from tasks.contracts import COMPLAINTS
+from tasks.state import FIRST_RUN, read_first_run
+
+
+def days_between(start: date, end: date) -> list[date]:
+    """Every day from `start` to `end`, both included. Raises RunDateError when they are turned."""
+    if end < start:
+        raise RunDateError(
+            f"The range ends ({end}) before it starts ({start})", todo="swap the two dates"
+        )
+    return [start + timedelta(days=n) for n in range((end - start).days + 1)]
+
+
+def loaded_days(platform: str, days: list[date]) -> list[date]:
+    """Those of `days` for which the ledger has every channel."""
+    with connect(resolve(platform).warehouse_dsn, purpose="backfill") as connection:
+        if connection.execute("SELECT to_regclass('ops.ledger')").fetchone() == (None,):
+            return []
+        rows = connection.execute(
+            """
+            SELECT run_date FROM ops.ledger
+            WHERE run_date = ANY (%s) AND entity = ANY (%s)
+            GROUP BY run_date HAVING count(*) = %s ORDER BY run_date
+            """,
+            [days, [entity.name for entity in COMPLAINTS], len(COMPLAINTS)],
+        )
+        return [row[0] for row in rows]
+
+
+async def needs_static() -> bool:
+    """Whether the first-run Variable asks for the static path."""
+    return read_first_run(await Variable.aget(FIRST_RUN))

@@ -1,0 +1,104 @@
+"""Conformed tables → star schema, as a task: dbt, every model and test its own task run."""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from psycopg.conninfo import conninfo_to_dict
+
+from blocks.errors import WarehouseBuildError
+from blocks.resources import Resources, resolve
+from blocks.settings import settings
+from tasks import locks
+from tasks.progress import board
+from tasks.stage import OPTIONS, logger, stage
+
+PROJECT = Path(__file__).parent.parent / "dbt"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a dbt build did."""
+
+    nodes: int
+    warnings: tuple[str, ...]
+    seconds: float
+
+
+@task(name="run_dbt", task_run_name="run_dbt", **OPTIONS)
+def run_dbt(run_date: date, platform: str) -> Built:
+    """Build and test the star schema.
+
+    Raises WarehouseBuildError naming each failed model or test, its rows, and its query.
+    """
+    with stage("run_dbt") as on_rows:
+        resources = resolve(platform)
+        # one build at a time: dbt is not safe in two threads, nor its models in two processes.
+        with locks.held(resources.warehouse_dsn, "dbt", wait=True):
+            built = _build(resources)
+        on_rows(built.nodes)
+        for warning in built.warnings:
+            logger().warning(warning)
+            board.note(warning)
+        return built
+
+
+def _build(resources: Resources) -> Built:
+    # dbt takes a second to import: only a run that gets here pays.
+    from dbt_common.events.base_types import EventLevel
+    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+
+    started = time.monotonic()
+    os.environ |= environment(resources.warehouse_dsn)
+    target = settings().home.resolve() / "dbt"
+    runner = PrefectDbtRunner(
+        settings=PrefectDbtSettings(
+            project_dir=PROJECT,
+            profiles_dir=PROJECT,
+            target_path=target / "target",
+            log_level=EventLevel.INFO,
+        ),
+        raise_on_failure=False,
+    )
+    answer = runner.invoke(["build", "--log-path", str(target / "logs")])
+    results = list(getattr(answer.result, "results", None) or [])
+    broken = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
+    if broken or not answer.success:
+        for result in broken:
+            if result.node.compiled_code:
+                logger().error("The query of %s:\n%s", result.node.name, result.node.compiled_code)
+        raise WarehouseBuildError(
+            "; ".join(_said(result) for result in broken) or "dbt did not start building",
+            where=f"{PROJECT.name}/ (compiled queries and logs in {target})",
+            todo="run the query to see the rows, mend the data or the model, then run again: "
+            "the conformed tables are loaded already",
+        )
+    warned = tuple(_said(r) for r in results if str(r.status) == "warn")
+    return Built(len(results), warned, time.monotonic() - started)
+
+
+def environment(dsn: str) -> dict[str, str]:
+    """The warehouse's DSN as the variables that `dbt/profiles.yml` reads."""
+    parts = conninfo_to_dict(dsn)
+    variables = {
+        "CORETELECOMS_DBT_HOST": parts.get("host"),
+        "CORETELECOMS_DBT_PORT": parts.get("port"),
+        "CORETELECOMS_DBT_USER": parts.get("user"),
+        "CORETELECOMS_DBT_DATABASE": parts.get("dbname"),
+        "CORETELECOMS_DBT_SSLMODE": parts.get("sslmode"),
+        "DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD": parts.get("password"),
+    }
+    return {name: str(value) for name, value in variables.items() if value}
+
+
+def _said(result: Any) -> str:
+    """One result in words: a test by its rows and query, a model by its name."""
+    name, kind = result.node.name, result.node.resource_type
+    if result.failures is None:
+        return f"dbt {kind} {name} ended in {result.status}"
+    query = getattr(result.node, "compiled_path", None)
+    return f"dbt {kind} {name}: {result.failures} rows" + (f" (query: {query})" if query else "")

@@ -40,6 +40,22 @@ class Settings(BaseSettings):
         repr=False,
         description="libpq URL of the database to load. Default: embedded.",
     )
+    sheet_credentials: str | None = Field(
+        default=None,
+        repr=False,
+        description="Key of the Google service account that may read the agents' sheet: "
+        "path of its JSON file, or the JSON itself.",
+    )
+    sheets_endpoint: str = Field(
+        default="https://sheets.googleapis.com",
+        description="Address of the Google Sheets API; another one for a gateway or a test.",
+    )
+    slack_webhook_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Slack incoming webhook that hears of failed runs. Default: nobody hears.",
+    )
+    slack_on_success: bool = Field(default=False, description="Tell Slack of completed runs, too.")
     batch_rows: int = Field(
         default=100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
     )

@@ -1,0 +1,160 @@
+"""The platform block: all that the pipeline touches, as one Prefect block made of others."""
+
+import json
+from typing import Any
+
+import httpx
+from prefect.blocks.core import Block
+from prefect.blocks.notifications import SlackWebhook
+from prefect.blocks.system import Secret
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
+from prefect_sqlalchemy import (  # type: ignore[import-untyped]
+    ConnectionComponents,
+    SqlAlchemyConnector,
+)
+from pydantic import ConfigDict, Field, field_validator
+
+from blocks.connectors import dsn
+from blocks.errors import ConfigurationError, TransientError
+from blocks.resources import Resources
+from blocks.s3 import Access, S3Store
+from blocks.stores import Store, opened
+
+
+class Platform(Block):
+    """Where the sources, the lake and the databases are, and how to reach them."""
+
+    # a validation error would quote the connection it refuses, password and all.
+    model_config = ConfigDict(hide_input_in_errors=True)
+    _block_type_name = "CoreTelecoms Platform"
+    _block_type_slug = "coretelecoms-platform"
+    _description = (
+        "Sources, lake, databases and alerts of the CoreTelecoms complaint pipeline. "
+        "Made by `python -m blocks.register`; flows take its name as the parameter `platform`."
+    )
+
+    source: S3Bucket | str = Field(
+        description="Bucket and folder of the source objects, or a local folder's path."
+    )
+    lake: S3Bucket | str = Field(
+        description="Bucket and folder of bronze, silver and problems, or a local folder's path."
+    )
+    agents_url: str | None = Field(
+        default=None,
+        description="A CSV (path or s3:// address) or the address of a Google Sheet; "
+        "without it, agents/agents.csv beside the other sources.",
+    )
+    sheet_credentials: Secret | None = Field(
+        default=None, description="JSON key of the Google service account that reads the sheet."
+    )
+    warehouse: SqlAlchemyConnector = Field(description="The PostgreSQL database to load.")
+    web_forms: SqlAlchemyConnector | None = Field(
+        default=None,
+        description="The PostgreSQL database with schema customer_complaints; "
+        "without it, the warehouse.",
+    )
+    alerts: SlackWebhook | None = Field(
+        default=None, description="Hears of failed runs; without it, nobody does."
+    )
+    notify_on_success: bool = Field(
+        default=False, description="Whether alerts hear of completed runs, too."
+    )
+    batch_rows: int = Field(default=100_000, gt=0, description="Rows of one COPY batch.")
+
+    @field_validator("warehouse", "web_forms")
+    @classmethod
+    def _password_is_masked(cls, connector: SqlAlchemyConnector | None) -> Any:
+        if connector and not isinstance(connector.connection_info, ConnectionComponents):
+            raise ValueError(
+                "give the connection as components: Prefect shows a URL with its password"
+            )
+        return connector
+
+    @classmethod
+    def named(cls, name: str) -> "Platform":
+        """The registered block of that name, from any thread.
+
+        Raises ConfigurationError, and TransientError when Prefect's API does not answer.
+        """
+        again = f"python -m blocks.register --name {name}"
+        try:
+            # without `_sync` a caller inside an async flow would be given a coroutine.
+            return cls.load(name, _sync=True)  # type: ignore
+        except ValueError:
+            raise ConfigurationError(
+                f"There is no platform block named {name!r}",
+                where="Prefect's blocks",
+                todo=f"register it ({again}), or run with --platform local",
+            ) from None
+        except PrefectHTTPStatusError as error:
+            raise _api_refused(error) from None
+        except httpx.HTTPError as error:
+            raise TransientError(
+                f"Prefect's API did not answer ({type(error).__name__})",
+                where="PREFECT_API_URL",
+                todo="check that the server is up, then run again",
+            ) from None
+        except RuntimeError:
+            # its cause may quote what is stored.
+            raise ConfigurationError(
+                f"The platform block {name!r} is not complete, or of another version",
+                where="Prefect's blocks",
+                todo=f"register it anew: {again}",
+            ) from None
+
+    def resources(self, name: str) -> Resources:
+        """What the tasks need of it. Raises ConfigurationError."""
+        sheet = self.sheet_credentials.get() if self.sheet_credentials else None
+        warehouse = dsn(self.warehouse)
+        return Resources(
+            platform=name,
+            source=_store(self.source, name),
+            lake=_store(self.lake, name),
+            agents_url=self.agents_url,
+            warehouse_dsn=warehouse,
+            web_forms_dsn=dsn(self.web_forms) if self.web_forms else warehouse,
+            batch_rows=self.batch_rows,
+            # a Secret turns JSON text into what it says.
+            sheet_credentials=sheet
+            if sheet is None or isinstance(sheet, str)
+            else json.dumps(sheet),
+            slack_url=self.alerts.url.get_secret_value() if self.alerts else None,
+            slack_on_success=self.notify_on_success,
+            opened=lambda url: self._opened(url, name),
+        )
+
+    def _opened(self, url: str, name: str) -> Store:
+        if url.startswith("s3:") and isinstance(self.source, S3Bucket):
+            return S3Store.at(url, _access(self.source.credentials, name))
+        return opened(url)
+
+
+def _store(place: S3Bucket | str, name: str) -> Store:
+    if isinstance(place, str):
+        return opened(place)
+    access = _access(place.credentials, name)
+    return S3Store(place.bucket_name, place.bucket_folder.strip("/"), access)
+
+
+def _access(credentials: AwsCredentials | MinIOCredentials, name: str) -> Access:
+    def connect() -> tuple[Any, dict[str, Any]]:
+        parameters = credentials.aws_client_parameters.get_params_override()
+        if credentials.region_name:
+            parameters["region_name"] = credentials.region_name
+        return credentials.get_boto3_session(), parameters
+
+    return Access(connect, f"AWS credentials of the platform block {name}")
+
+
+def _api_refused(error: PrefectHTTPStatusError) -> Exception:
+    status = error.response.status_code
+    if status in (401, 403):
+        return ConfigurationError(
+            f"Prefect's API refused access ({status})",
+            where="PREFECT_API_URL",
+            todo="check PREFECT_API_URL and PREFECT_API_KEY (prefect cloud login)",
+        )
+    return TransientError(
+        f"Prefect's API could not answer ({status})", where="PREFECT_API_URL", todo="run again"
+    )

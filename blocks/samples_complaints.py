@@ -165,23 +165,22 @@ def _key(number: int) -> str:
     return letters
 
 
-def _customer(rng: Random, day: date) -> str:
-    chance = rng.random()
-    if chance < 0.006:
+def _customer(rng: Random, day: date, serial: int) -> str:
+    if serial % 120 == 61:  # at least once on any day
         return ""
-    if chance < 0.014:
+    chance = rng.random()
+    if chance < 0.008:
         return customer_id(-1 - rng.randrange(500))  # known to nobody, ever
-    if chance < 0.034:
+    if chance < 0.028:
         # new customers: some complain before the customers file has them.
         return customer_id(max(0, arrival(day + timedelta(rng.randrange(-4, 6)))))
     return customer_id(skewed(rng, BASE_CUSTOMERS))
 
 
-def _agent(rng: Random, seat: int) -> str:
-    chance = rng.random()
-    if chance < 0.006:
+def _agent(rng: Random, seat: int, serial: int) -> str:
+    if serial % 120 == 37:
         return ""
-    return str(9000 + rng.randrange(40)) if chance < 0.012 else agent_id(seat)
+    return str(9000 + rng.randrange(40)) if rng.random() < 0.006 else agent_id(seat)
 
 
 @lru_cache(maxsize=64)
@@ -212,8 +211,8 @@ def complaints_of(channel: Channel, day: date) -> tuple[Complaint, ...]:
         made.append(
             Complaint(
                 key=_key((day.toordinal() * 1000 + serial) * 3 + channel.number),
-                customer=_customer(rng, day),
-                agent=_agent(rng, seat),
+                customer=_customer(rng, day, serial),
+                agent=_agent(rng, seat, serial),
                 category=rng.choices(CATEGORIES, _OUTAGE if outage else _USUAL)[0],
                 media=rng.choices(_MEDIA, (44, 28, 22, 6))[0],
                 opened=opened,

@@ -31,7 +31,7 @@ BASE_CUSTOMERS = 2000
 SEATS = len(STATES)  # one agent each, so that every state and territory has one
 LEVELS = ("Intern", "Junior", "Mid-Level", "Senior")
 
-_ARRIVALS_FROM = date(2025, 1, 1)  # one new customer a day from here on
+_ARRIVALS_FROM = date(2025, 1, 1)  # a new customer every second day from here on
 _MOVES_EVERY = 800  # days, of one customer: 2 or 3 customers move on any day
 _DOMAINS = (
     "gmail.com",
@@ -52,13 +52,13 @@ _CAREER = SEATS * _START_EVERY
 
 
 def customer_id(number: int) -> str:
-    """The id of a customer; numbers from `BASE_CUSTOMERS` on arrive one a day."""
+    """The id of a customer; numbers from `BASE_CUSTOMERS` on arrive one by one."""
     return str(uuid5(_NAMESPACE, str(number)))
 
 
 def arrival(day: date) -> int:
-    """The number of the customer who shows up in the customers file from this day on."""
-    return BASE_CUSTOMERS + (day - _ARRIVALS_FROM).days
+    """The number of the customer who came last into the customers file by this day."""
+    return BASE_CUSTOMERS + (day - _ARRIVALS_FROM).days // 2
 
 
 def agent_id(seat: int) -> str:
@@ -79,7 +79,7 @@ def customers(as_of: date) -> list[Row]:
         born = date(1940, 1, 1) + timedelta(who.randrange(23_700))
         signed_up = date(2016, 1, 1) + timedelta(who.randrange(3_280))
         if number >= BASE_CUSTOMERS:
-            signed_up = _ARRIVALS_FROM + timedelta(number - BASE_CUSTOMERS - 5)
+            signed_up = _ARRIVALS_FROM + timedelta((number - BASE_CUSTOMERS) * 2 - 5)
         email = f"{mailbox(name, number)}@{_DOMAINS[who.randrange(len(_DOMAINS))]}"
         home = (as_of.toordinal() + number * 37) // _MOVES_EVERY
         row = [

@@ -200,7 +200,7 @@ def _exactly(
         what = (
             "The file was cut off: a quoted value is not closed"
             if "unexpected end" in str(error)
-            else f"Not CSV: {error}"
+            else f"Not CSV: {str(error).partition(' - ')[0]}"
         )
         raise _unreadable(what, where, first) from None
     if rows:

@@ -1,0 +1,164 @@
+"""CSV is read exactly as Python's csv module reads it, or refused with the line at fault."""
+
+import csv
+import hashlib
+import io
+import re
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blocks.errors import SourceUnreadableError
+from tasks import read_csv as module
+from tasks.read_csv import read_csv
+
+
+def rows_of(data: bytes, block: int = 1 << 20) -> list[tuple[str | None, ...]]:
+    blocks = [data[i : i + block] for i in range(0, len(data), block)]
+    source = read_csv(blocks, "here.csv")
+    frames = list(source.frames)
+    assert all(dtype == pl.String for frame in frames for dtype in frame.dtypes)
+    assert source.bytes.size == len(data)
+    assert source.bytes.fingerprint == hashlib.sha256(data).hexdigest()
+    return [row for frame in frames for row in frame.rows()]
+
+
+def by_the_csv_module(data: bytes) -> list[tuple[str | None, ...]] | None:
+    """What the csv module reads below the header, or None where it or the row's width refuses."""
+    # universal newlines are off and a line feed alone ends a line, as the format says.
+    lines = re.findall(r"[^\n]*\n|[^\n]+", data.decode())
+    try:
+        rows = [row for row in csv.reader(lines, strict=True) if row]
+    except csv.Error:
+        return None
+    if any(len(row) != len(rows[0]) for row in rows):
+        return None
+    return [tuple(value or None for value in row) for row in rows[1:]]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(b"a,b\n1,2\n", [("1", "2")], id="plain"),
+        pytest.param(b"a,b\n1,2", [("1", "2")], id="no last line feed"),
+        pytest.param(b"\xef\xbb\xbfa,b\r\n1,2\r\n", [("1", "2")], id="byte order mark, CRLF"),
+        pytest.param(b"\n\r\na,b\n\n1,2\n\r\n\n3,4\n\n", [("1", "2"), ("3", "4")], id="blank"),
+        pytest.param(b'a,b\n"x\ny","1,""2"""\n', [("x\ny", '1,"2"')], id="quoted"),
+        pytest.param(b'a,b\n"",\n,""\n', [(None, None), (None, None)], id="empty values"),
+        pytest.param(b"a,b\n 1\t, NULL \n", [(" 1\t", " NULL ")], id="outer space is kept"),
+        pytest.param(b'a,b\n6\'2",5" pipe\n', [("6'2\"", '5" pipe')], id="quotes in the open"),
+        pytest.param(b'a,b\n"1\r2","\r\n"\n', [("1\r2", "\r\n")], id="carriage returns"),
+        pytest.param(b"a,b\n#1,#\n", [("#1", "#")], id="no comments"),
+        pytest.param("a,b\nß,日本\n".encode(), [("ß", "日本")], id="beyond ASCII"),
+        pytest.param(b"a,b\n", [], id="header only"),
+        pytest.param(b"a,b", [], id="header only, no line feed"),
+        pytest.param(b'"a\nb",c\n1,2\n', [("1", "2")], id="line feed in a label"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 3, 1 << 20])
+def test_reads(data: bytes, expected: list[tuple[str | None, ...]], block: int) -> None:
+    assert rows_of(data, block) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(b"", "empty", id="nothing"),
+        pytest.param(b"\xef\xbb\xbf\n\n", "empty", id="nothing but blank lines"),
+        pytest.param(b"a,b,c\n1,2,3\n4,5\n6,7,8\n", "2 values under 3.*line 3", id="short"),
+        pytest.param(b"a,b,c\n1,2,3\n4,5,6,7\n", "4 values under 3.*line 3", id="long"),
+        pytest.param(b"a,b,c\n1,2,3,4\n1,2\n", "4 values under 3.*line 2", id="long, then short"),
+        pytest.param(b'a,b,c\n"x\ny",2,3\n1,2\n', "2 values under 3.*line 4", id="after quotes"),
+        pytest.param(b"a,b,c\n1,2,3\n4,5", "2 values.*cut off.*line 3", id="cut off in a line"),
+        pytest.param(b'a,b\n1,2\n3,"4\n5,6\n', "cut off.*line 3", id="cut off in quotes"),
+        pytest.param(b'a,b\n1,"2"x\n', "Not CSV.*line 2", id="text after quotes"),
+        pytest.param(b"a,b\n1,2\r3,4\r", "new-line character.*line 2", id="old Mac lines"),
+        pytest.param(b"a,b\n1,2\n3,\xff\n", "UTF-8: byte 0xff.*line 3", id="Latin-1"),
+        pytest.param(b'a,b\n1,"\n2"\n3,\xe9"\n', "UTF-8: byte 0xe9.*line 4", id="Latin-1, quotes"),
+        pytest.param(b"\xe9,b\n1,2\n", "UTF-8.*line 1", id="Latin-1 label"),
+        pytest.param("a,b\n1,2\n".encode("utf-16"), "UTF-16", id="UTF-16"),
+        pytest.param(b"a,b\n1,2\n3,\x00\n", "NUL.*line 3", id="NUL byte"),
+        pytest.param(b"a\x00,b\n1,2\n", "NUL.*line 1", id="NUL byte in the header"),
+        pytest.param(b'{"a": {"0": 1}}', "JSON", id="JSON"),
+        pytest.param(b' [{"a": 1}]', "JSON", id="JSON records"),
+        pytest.param(b"<!DOCTYPE html><html>", "HTML", id="HTML"),
+        pytest.param(b"\x1f\x8b\x08\x00abc", "gzip", id="gzip"),
+        pytest.param(b"PK\x03\x04abc", "Excel", id="Excel"),
+        pytest.param(b'a,"b\n1,2\n', "cut off|header", id="label not closed"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 5, 1 << 20])
+def test_refuses(data: bytes, message: str, block: int) -> None:
+    with pytest.raises(SourceUnreadableError, match=f"(?s){message}") as caught:
+        rows_of(data, block)
+    assert "here.csv" in str(caught.value)
+    assert caught.value.todo
+
+
+def test_a_refusal_quotes_no_value() -> None:
+    with pytest.raises(SourceUnreadableError) as caught:
+        rows_of(b"a,b,c\n1,secret,3\n4,secret\n")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_value_of_10_mb() -> None:
+    value = "x" * 10_000_000
+    assert rows_of(f"a,b\n1,{value}\n2,y\n".encode()) == [("1", value), ("2", "y")]
+    quoted = value.replace("xxx", '\n,"', 5)
+    text = io.StringIO()
+    csv.writer(text).writerows([("a", "b"), ("1", quoted), ("2", 'in " quotes')])
+    assert rows_of(text.getvalue().encode()) == [("1", quoted), ("2", 'in " quotes')]
+
+
+def test_a_quote_that_never_closes_does_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_RECORD_BYTES", 1000)
+    endless = (b"x,y\n" * 100 for _ in range(1_000_000))
+    source = read_csv((block for part in ([b'a,b\n1,"2\n'], endless) for block in part), "here.csv")
+    with pytest.raises(SourceUnreadableError, match=r"not closed.*line 2"):
+        list(source.frames)
+    assert source.bytes.size < 10_000
+
+
+FIELD = st.text(alphabet='ab ,"\n\té\x85', max_size=5)
+WRITTEN = st.builds(
+    lambda rows, quoting, end: (rows, quoting, end),
+    st.integers(2, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(FIELD, min_size=width, max_size=width), min_size=1, max_size=8
+        )
+    ),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(written=WRITTEN, block=st.integers(1, 40))
+def test_what_a_csv_writer_wrote_comes_back(
+    written: tuple[list[list[str]], int, str], block: int
+) -> None:
+    rows, quoting, end = written
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
+    writer.writerow([f"c{i}" for i in range(len(rows[0]))])
+    writer.writerows(rows)
+    assert rows_of(text.getvalue().encode(), block) == [
+        tuple(value or None for value in row) for row in rows
+    ]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    body=st.lists(st.sampled_from(["a", ",", '"', "\n", "\r\n", "\r", " ", "é"]), max_size=30),
+    block=st.integers(1, 40),
+)
+def test_any_text_reads_as_the_csv_module_reads_it(body: list[str], block: int) -> None:
+    data = ("x,y\n" + "".join(body)).encode()
+    expected = by_the_csv_module(data)
+    if expected is None:
+        with pytest.raises(SourceUnreadableError):
+            rows_of(data, block)
+    else:
+        assert rows_of(data, block) == expected

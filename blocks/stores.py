@@ -81,7 +81,7 @@ def folder(url: str) -> Path:
             f"Addresses that begin with {scheme.group()}:// can't be read",
             todo="give a folder, or s3://bucket/prefix",
         )
-    return Path(url).expanduser()
+    return Path(url).expanduser().absolute()
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import polars as pl
 from blocks.database import connect
 from blocks.errors import ConfigurationError
 from blocks.resources import Resources
-from blocks.stores import LocalStore, Store
+from blocks.sheets import is_sheet
 from tasks.columns import match_columns, unique_labels
 from tasks.contracts import Entity
 from tasks.lake import write_parquet
 from tasks.read_csv import file_blocks, read_csv
 from tasks.read_json import read_json
+from tasks.read_sheet import read_sheet
 from tasks.read_table import read_table
 from tasks.references import Bronze
 from tasks.source import Source
@@ -107,7 +108,10 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
         return
     store, key = resources.source, name
     if entity.format == "agents" and resources.agents_url:
-        store, key = _agents_file(resources.agents_url)
+        if is_sheet(resources.agents_url):
+            yield read_sheet(resources.agents_url, resources.sheet_credentials)
+            return
+        store, key = resources.located(resources.agents_url)
     extension = Path(key).suffix.lower()
     if extension not in (".csv", ".json"):
         raise ConfigurationError(
@@ -119,8 +123,3 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
         path = store.local_copy(key, Path(spool))
         read = read_csv if extension == ".csv" else read_json
         yield read(file_blocks(path), store.uri(key))
-
-
-def _agents_file(url: str) -> tuple[Store, str]:
-    path = Path(url).absolute()
-    return LocalStore(path.parent), path.name

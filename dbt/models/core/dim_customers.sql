@@ -1,0 +1,43 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_all_if_static_changed('customers') }}",
+        indexes=[{'columns': ['customer_id']}],
+    )
+}}
+-- depends_on: {{ ref('build_run_dates') }}
+
+with versions as (
+
+    {{ versions_by_run_date(ref('snap_customers'), 'customer_id', 'address') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('stg_customers') }}
+
+)
+
+select
+    {{ version_key('versions.customer_id') }} as customer_key,
+    versions.customer_id,
+    customers.name,
+    customers.gender,
+    customers.date_of_birth,
+    customers.signup_date,
+    customers.email,
+    versions.address,
+    versions.zip_code,
+    versions.state_code,
+    versions.state,
+    versions.valid_from,
+    versions.valid_to,
+    versions.valid_to is null as is_current
+from versions
+inner join customers on versions.customer_id = customers.customer_id
+{% if is_incremental() and not static_changed('customers') %}
+where false
+{% endif %}

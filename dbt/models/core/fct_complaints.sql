@@ -1,0 +1,68 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_rebuilt('complaint_key', rebuilt_complaints()) }}",
+        indexes=[
+            {'columns': ['complaint_date']},
+            {'columns': ['resolution_date']},
+            {'columns': ['last_run_date']},
+            {'columns': ['customer_id', 'complaint_date']},
+        ],
+    )
+}}
+-- depends_on: {{ ref('build_complaints') }}
+
+with history as (
+
+    {{ rebuilt_history() }}
+
+),
+
+spans as (
+
+    select
+        *,
+        min(run_date) over complaint as first_run_date,
+        max(run_date) over complaint as last_run_date
+    from history
+    window complaint as (partition by channel, complaint_id)
+
+),
+
+latest as (
+
+    select
+        *,
+        coalesce(request_date, generation_date, first_run_date) as complaint_date
+    from spans
+    where run_date = last_run_date
+
+)
+
+select
+    {{ complaint_key('latest.channel', 'latest.complaint_id') }} as complaint_key,
+    latest.channel,
+    latest.complaint_id,
+    customer.customer_key,
+    agent.agent_key,
+    latest.customer_id,
+    latest.agent_id,
+    latest.complaint_date,
+    {{ date_key('latest.complaint_date') }} as complaint_date_key,
+    latest.complaint_category,
+    latest.resolution_status,
+    latest.resolution_date,
+    latest.media_channel,
+    latest.call_start_time,
+    latest.call_end_time,
+    latest.first_run_date,
+    latest.last_run_date
+from latest
+left join {{ ref('dim_customers') }} as customer
+    on latest.customer_id = customer.customer_id
+    and {{ valid_on('customer', 'latest.complaint_date') }}
+left join {{ ref('dim_agents') }} as agent
+    on latest.agent_id = agent.agent_id
+    and {{ valid_on('agent', 'latest.complaint_date') }}

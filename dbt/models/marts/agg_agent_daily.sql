@@ -1,0 +1,23 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_rebuilt('complaint_date', rebuilt_dates()) }}",
+        indexes=[{'columns': ['complaint_date']}],
+    )
+}}
+-- depends_on: {{ ref('build_complaints') }}
+
+select
+    complaints.agent_id,
+    complaints.complaint_date,
+    count(*) as complaints,
+    count(*) filter (where lifecycle.resolution_status = 'Resolved') as resolved,
+    sum(lifecycle.days_to_resolved)::bigint as days_to_resolve
+from {{ ref('fct_complaints') }} as complaints
+inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
+{% if is_incremental() %}
+where complaints.complaint_date in {{ rebuilt_dates() }}
+{% endif %}
+group by complaints.agent_id, complaints.complaint_date

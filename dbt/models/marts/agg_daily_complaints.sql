@@ -1,0 +1,22 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_rebuilt('complaint_date', rebuilt_dates()) }}",
+        indexes=[{'columns': ['complaint_date']}],
+    )
+}}
+-- depends_on: {{ ref('build_complaints') }}
+
+select
+    complaint_date,
+    channel,
+    complaint_category,
+    resolution_status,
+    count(*) as complaints
+from {{ ref('fct_complaints') }}
+{% if is_incremental() %}
+where complaint_date in {{ rebuilt_dates() }}
+{% endif %}
+group by complaint_date, channel, complaint_category, resolution_status

@@ -1,0 +1,93 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_rebuilt('(customer_id, month)', rebuilt_customer_months()) }}",
+    )
+}}
+-- depends_on: {{ ref('build_complaints') }}
+
+{% if is_incremental() %}
+with wanted as materialized {{ rebuilt_customer_months() }},
+{% else %}
+with
+{% endif %}
+
+complaints as (
+
+    select
+        complaints.customer_id,
+        date_trunc('month', complaints.complaint_date)::date as month,
+        complaints.channel,
+        complaints.complaint_category,
+        complaints.agent_id,
+        lifecycle.resolution_status,
+        lifecycle.days_to_resolved
+    from {{ ref('fct_complaints') }} as complaints
+    inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
+    {% if is_incremental() %}
+    -- with the month before, which the change is measured against
+    where exists (
+        select 1
+        from wanted
+        where
+            complaints.customer_id = wanted.customer_id
+            and complaints.complaint_date >= wanted.month - interval '1 month'
+            and complaints.complaint_date < wanted.month + interval '1 month'
+    )
+    {% endif %}
+
+),
+
+months as (
+
+    select
+        customer_id,
+        month,
+        count(*) as complaints,
+        count(*) filter (where channel = 'call_log') as call_log_complaints,
+        count(*) filter (where channel = 'social_media') as social_media_complaints,
+        count(*) filter (where channel = 'web_form') as web_form_complaints,
+        count(*) filter (
+            where complaint_category = 'Technician Support'
+        ) as technician_support_complaints,
+        count(*) filter (
+            where complaint_category = 'Network Failure'
+        ) as network_failure_complaints,
+        count(*) filter (
+            where complaint_category = 'Router Delivery'
+        ) as router_delivery_complaints,
+        count(*) filter (where complaint_category = 'Payments') as payments_complaints,
+        count(*) filter (where resolution_status = 'Resolved') as resolved,
+        avg(days_to_resolved) as avg_days_to_resolve,
+        count(distinct agent_id) as distinct_agents
+    from complaints
+    group by customer_id, month
+
+)
+
+select
+    months.customer_id,
+    months.month,
+    months.complaints,
+    months.call_log_complaints,
+    months.social_media_complaints,
+    months.web_form_complaints,
+    months.technician_support_complaints,
+    months.network_failure_complaints,
+    months.router_delivery_complaints,
+    months.payments_complaints,
+    months.resolved,
+    (months.resolved::numeric / months.complaints)::numeric(5, 4) as resolution_rate,
+    months.avg_days_to_resolve::numeric(12, 4) as avg_days_to_resolve,
+    months.distinct_agents,
+    -- a month without complaints has no row, and counts as none
+    months.complaints - coalesce(month_before.complaints, 0) as complaints_change
+from months
+left join months as month_before
+    on months.customer_id = month_before.customer_id
+    and months.month = (month_before.month + interval '1 month')::date
+{% if is_incremental() %}
+where (months.customer_id, months.month) in (select customer_id, month from wanted)
+{% endif %}

@@ -1,0 +1,14 @@
+with source as (
+
+    select * from {{ source('conformed', 'agents') }}
+
+)
+
+select
+    agent_id,
+    name,
+    experience,
+    state,
+    run_date,
+    last_changed_at
+from source

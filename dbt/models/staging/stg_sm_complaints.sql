@@ -1,0 +1,18 @@
+with source as (
+
+    select * from {{ source('conformed', 'sm_complaints') }}
+
+)
+
+select
+    complaint_id,
+    customer_id,
+    agent_id,
+    complaint_category,
+    resolution_status,
+    request_date,
+    resolution_date,
+    media_channel,
+    media_complaint_generation_date as generation_date,
+    run_date
+from source

@@ -4,13 +4,13 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from blocks.errors import ConfigurationError
 from blocks.settings import Settings, settings
 from blocks.stores import Store, opened
 
+_resolved: dict[str, "Resources"] = {}
 _lock = threading.Lock()
 
 
@@ -37,14 +37,21 @@ class Resources:
         return self.opened(parent or slash or "."), name
 
 
-@cache
 def resolve(platform: str = "local") -> Resources:
     """The resources of a platform block; `local` is the embedded default and needs no block.
 
     They are found once a process. Raises ConfigurationError.
     """
-    with _lock:  # the tasks of a run ask at the same time
-        return _local() if platform == "local" else _registered(platform)
+    with _lock:
+        if platform not in _resolved:
+            _resolved[platform] = _local() if platform == "local" else _registered(platform)
+        return _resolved[platform]
+
+
+def forget() -> None:
+    """Resolve anew from here on: settings or blocks have changed."""
+    with _lock:
+        _resolved.clear()
 
 
 def _registered(name: str) -> Resources:

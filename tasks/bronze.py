@@ -121,5 +121,8 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
         )
     with TemporaryDirectory(prefix="coretelecoms-") as spool:
         path = store.local_copy(key, Path(spool))
-        read = read_csv if extension == ".csv" else read_json
-        yield read(file_blocks(path), store.uri(key))
+        blocks = file_blocks(path)
+        if extension == ".csv":
+            yield read_csv(blocks, store.uri(key))
+        else:
+            yield read_json(blocks, store.uri(key), [f.name for f in entity.fields])

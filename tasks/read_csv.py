@@ -14,7 +14,7 @@ import polars as pl
 
 from blocks.errors import SourceUnreadableError
 from tasks.columns import unique_labels
-from tasks.source import Bytes, Source
+from tasks.source import Bytes, Source, looks_like
 
 BLOCK_BYTES = 8 << 20
 MAX_RECORD_BYTES = 256 << 20
@@ -24,17 +24,6 @@ _EXACT_ROWS = 50_000
 _REGULAR = re.compile(
     rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?![^,\r\n])[^"]*+)*+',
 )
-_NOT_CSV = {
-    b"\x1f\x8b": "a gzip file",
-    b"PK\x03\x04": "a ZIP file or Excel workbook",
-    b"PAR1": "a Parquet file",
-    b"%PDF": "a PDF file",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-    b"<": "HTML or XML",
-    b"{": "JSON",
-    b"[": "JSON",
-}
 
 
 def file_blocks(path: Path) -> Iterator[bytes]:
@@ -76,9 +65,8 @@ def _header(stream: Iterator[bytes], where: str) -> tuple[list[str], bytes, int]
             where,
             todo="a day without rows is a header line alone; ask the source's owner for the file",
         )
-    for sign, kind in _NOT_CSV.items():
-        if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(sign):
-            raise _unreadable(f"Not CSV: this looks like {kind}", where)
+    if kind := looks_like(head):
+        raise _unreadable(f"Not CSV: this looks like {kind}", where)
     head = head.removeprefix(b"\xef\xbb\xbf")
     start = len(head) - len(head.lstrip(b"\r\n"))
     line = head[:start].count(b"\n")

@@ -5,14 +5,14 @@ The decoder holds one file at a time, unlike the other readers.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
 
 from blocks.errors import SchemaDriftError, SourceUnreadableError
 from tasks.lake import SLICE_ROWS
-from tasks.source import Bytes, Source
+from tasks.source import Bytes, Source, looks_like
 
 
 class _Number(str):
@@ -25,17 +25,26 @@ class _Object(dict[str, Any]):
     twice: tuple[str, ...] = ()
 
 
-def read_json(blocks: Iterable[bytes], where: str) -> Source:
+def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> Source:
     """A JSON file in UTF-8, opened: `where` is its address for people.
 
+    `columns` are the labels of a day without records, which names none itself.
     Raises SourceUnreadableError, SchemaDriftError.
     """
     content = Bytes(blocks)
-    text = _decoded(b"".join(content), where)
+    data = b"".join(content)
+    if (kind := looks_like(data)) not in (None, "JSON"):
+        raise _unreadable(f"Not JSON: this looks like {kind}", where)
+    text = _decoded(data, where)
     if not text.strip():
-        raise _unreadable("The file is empty", where, "a day without rows is the array []")
-    columns = _columns(_parsed(text, where), where)
-    frame = _frame(columns, where)
+        raise _unreadable(
+            "The file is empty",
+            where,
+            "a day without rows is the array []; ask the source's owner for the file",
+        )
+    document = _parsed(text, where)
+    values = {name: [] for name in columns} if document == [] else _columns(document, where)
+    frame = _frame(values, where)
     return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
 
 
@@ -109,10 +118,12 @@ def _broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Ex
 def _columns(document: Any, where: str) -> dict[str, list[Any]]:
     """Values by column label, rows aligned."""
     if isinstance(document, _Object):
-        kinds = {isinstance(value, dict) for value in document.values()}
-        if kinds == {True}:
+        kinds = {type(value) for value in document.values()}
+        if kinds == {_Object}:
             return _by_column(document, where)
-        if kinds == {True, False}:
+        if kinds == {list}:
+            return _by_position(document, where)
+        if kinds & {_Object, list}:
             raise _unreadable("Some columns of the JSON hold values by row, others don't", where)
         # no column at all, or a single record
         return _by_record([document], where) if document else {}
@@ -129,6 +140,13 @@ def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
             raise _unreadable("A column of the JSON holds a row's label twice", where)
         labels.update(dict.fromkeys(values))
     return {name: [values.get(label) for label in labels] for name, values in document.items()}
+
+
+def _by_position(document: _Object, where: str) -> dict[str, list[Any]]:
+    _refuse_twice(document, where)
+    if len({len(values) for values in document.values()}) > 1:
+        raise _unreadable("The columns of the JSON differ in length", where)
+    return dict(document)
 
 
 def _by_record(records: list[Any], where: str) -> dict[str, list[Any]]:

@@ -27,6 +27,25 @@ class Bytes:
         return self._hash.hexdigest()
 
 
+_SIGNS = {
+    b"\x1f\x8b": "a gzip file",
+    b"PK\x03\x04": "a ZIP file or Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF file",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"<": "HTML or XML",
+    b"{": "JSON",
+    b"[": "JSON",
+}
+
+
+def looks_like(head: bytes) -> str | None:
+    """What a file that begins so is, where its first bytes give it away."""
+    begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((kind for sign, kind in _SIGNS.items() if begin.startswith(sign)), None)
+
+
 @dataclass
 class Source:
     """A source, opened. Its fingerprint and size are known once its frames are read."""

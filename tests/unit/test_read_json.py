@@ -1,0 +1,140 @@
+"""The shapes of JSON that are read as a table, and what is refused."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blocks.errors import SchemaDriftError, SourceUnreadableError
+from tasks.read_json import read_json
+
+
+def table(text: str | bytes) -> dict[str, list[str | None]]:
+    data = text.encode() if isinstance(text, str) else text
+    source = read_json([data[:5], data[5:]], "here.json", ["a", "b"])
+    frames = list(source.frames)
+    assert source.bytes.fingerprint == hashlib.sha256(data).hexdigest()
+    assert source.bytes.size == len(data)
+    return {
+        label: [value for frame in frames for value in frame[label].to_list()]
+        for label in source.labels
+    }
+
+
+AB = {"a": ["1", None], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('{"a": {"0": "1", "1": null}, "b": {"0": "x", "1": "y"}}', AB, id="columns"),
+        pytest.param('{"a": {"9": "1", "2": null}, "b": {"2": "y", "9": "x"}}', AB, id="aligned"),
+        pytest.param('{"a": {"0": "1"}, "b": {"0": "x", "1": "y"}}', AB, id="a label missing"),
+        pytest.param('{"a": ["1", null], "b": ["x", "y"]}', AB, id="columns as arrays"),
+        pytest.param('[{"a": "1", "b": "x"}, {"b": "y", "a": null}]', AB, id="records"),
+        pytest.param('[{"a": "1", "b": "x"}, {"b": "y"}]', AB, id="a value missing"),
+        pytest.param('{"a": "1", "b": "x"}\n{"a": null, "b": "y"}\n', AB, id="lines"),
+        pytest.param('\ufeff{"a":"1","b":"x"}\r\n\r\n{"b":"y"}', AB, id="lines, CRLF, mark"),
+        pytest.param('{"a": "1", "b": "x"}', {"a": ["1"], "b": ["x"]}, id="one line"),
+        pytest.param('[{"b": "x"}, {"a": "1"}]', {"b": ["x", None], "a": [None, "1"]}, id="order"),
+        pytest.param("[]", {"a": [], "b": []}, id="no record"),
+        pytest.param('{"a": {}, "b": {}}', {"a": [], "b": []}, id="no row"),
+        pytest.param("{}", {}, id="no column"),
+        pytest.param('[{"a": "NULL", "b": ""}]', {"a": ["NULL"], "b": [""]}, id="as it is"),
+    ],
+)
+def test_shapes(text: str, expected: dict[str, list[str | None]]) -> None:
+    assert table(text) == expected
+    assert list(table(text)) == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("null", None),
+        ("true", "true"),
+        ("false", "false"),
+        ("1319", "1319"),
+        ("1319.0", "1319.0"),
+        ("-0", "-0"),
+        ("1e400", "1e400"),
+        ("0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827"),
+        ("NaN", "NaN"),
+        ("9" * 5000, "9" * 5000),
+        (' [1, 2.50, {"k": ["é", null, true]} ] ', '[1,2.50,{"k":["é",null,true]}]'),
+        ('{"k": "\\"\\u00e9\\n"}', '{"k":"\\"é\\n"}'),
+        ('" \\u00a0x\\t"', " \u00a0x\t"),
+        ('"\\ud83d\\ude00"', "😀"),
+    ],
+)
+def test_values_keep_their_spelling(value: str, expected: str | None) -> None:
+    assert table(f'[{{"a": {value}, "b": "x"}}]') == {"a": [expected], "b": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "empty", id="nothing"),
+        pytest.param(" \n", "empty", id="blank"),
+        pytest.param('{"a": {"0": "secret"}, "b": {"0": "y', "cut off", id="cut off in a value"),
+        pytest.param('{"a": {"0": "secret"}, "b": {"0"', "cut off", id="cut off in an object"),
+        pytest.param('[{"a": "secret"},', "cut off", id="cut off between records"),
+        pytest.param('{"a": "1"}\n{"a": "secret', "cut off.*line 2", id="cut off in a line"),
+        pytest.param('{"a": "1"}\nsecret\n', "Not JSON.*line 2", id="a line of something else"),
+        pytest.param('{"a": "1"}\n["secret"]\n', "Record 2", id="a line that is no object"),
+        pytest.param('[{"a": "1"}, "secret"]', "Record 2", id="a record that is no object"),
+        pytest.param("[1]\n[2]", "more after the end", id="two arrays"),
+        pytest.param("a,b\n1,secret\n", "Not JSON", id="CSV"),
+        pytest.param("<html></html>", "HTML", id="HTML"),
+        pytest.param(b"\x1f\x8b\x08abc", "gzip", id="gzip"),
+        pytest.param('"secret"', "neither columns nor records", id="a string"),
+        pytest.param("null", "neither columns nor records", id="null"),
+        pytest.param('{"a": {"0": "1"}, "b": "x"}', "by row, others", id="mixed"),
+        pytest.param('{"a": ["1"], "b": []}', "differ in length", id="uneven arrays"),
+        pytest.param('{"a": {"0": "1", "0": "secret"}}', "label twice", id="a row label twice"),
+        pytest.param("[" * 100_000, "too deep|cut off", id="deep"),
+        pytest.param('[{"a": "x\\u0000y"}]', "NUL", id="NUL"),
+        pytest.param('[{"a": "x\x00y"}]', "Not JSON|NUL", id="NUL byte"),
+        pytest.param('[{"a": "\\ud800"}]', "surrogate", id="half a character"),
+        pytest.param('[{"a": "caf\xe9"}]'.encode("latin-1"), "UTF-8: byte 0xe9", id="Latin-1"),
+        pytest.param('[{"a": "1"}]'.encode("utf-16"), "UTF-16", id="UTF-16"),
+    ],
+)
+def test_refuses(text: str | bytes, message: str) -> None:
+    with pytest.raises(SourceUnreadableError, match=f"(?s){message}") as caught:
+        table(text)
+    assert "here.json" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"a": "1", "a": "2"}]', '{"a": {"0": "1"}, "a": {"0": "2"}}', '{"a": 1, "a": 2}']
+)
+def test_a_column_twice(text: str) -> None:
+    with pytest.raises(SchemaDriftError, match="twice: 'a'"):
+        table(text)
+
+
+def test_a_value_of_10_mb() -> None:
+    value = "x" * 10_000_000
+    assert table(json.dumps([{"a": value}])) == {"a": [value]}
+
+
+TEXT = st.none() | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.fixed_dictionaries({"a": TEXT, "b": TEXT}), min_size=1, max_size=6))
+def test_all_shapes_of_the_same_rows_agree(rows: list[dict[str, Any]]) -> None:
+    expected = {name: [row[name] for row in rows] for name in ("a", "b")}
+    by_column = {name: {str(i): v for i, v in enumerate(vs)} for name, vs in expected.items()}
+    assert table(json.dumps(rows)) == expected
+    assert table(json.dumps(rows, ensure_ascii=False, indent=1)) == expected
+    assert table(json.dumps(by_column)) == expected
+    assert table("\n".join(json.dumps(row, ensure_ascii=False) for row in rows)) == expected

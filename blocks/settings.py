@@ -11,7 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Settings of the process; the environment wins over a `.env` file in the working directory."""
 
-    model_config = SettingsConfigDict(env_prefix="CORETELECOMS_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="CORETELECOMS_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     home: Path = Field(
         default=Path(".coretelecoms"),

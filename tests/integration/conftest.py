@@ -1,0 +1,55 @@
+"""One Prefect test server a session, and flows run as they are on the embedded default."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# read when Prefect is imported, so before any test module imports a flow.
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+os.environ.setdefault("CORETELECOMS_RETRY_SECONDS", "0.2")
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect server with a database of its own, for every test that runs a flow."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        prefect_test_harness(server_startup_timeout=180),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
+@pytest.fixture
+def local(
+    prefect_server: None,
+    postgres: str,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Path]:
+    """The platform `local` with a home and a database of this test's own; gives the home.
+
+    The first-run Variable is unset before and after.
+    """
+    from prefect.variables import Variable
+
+    from blocks.resources import forget
+    from blocks.settings import settings
+    from tasks.state import FIRST_RUN
+
+    home = tmp_path / "home"
+    monkeypatch.setenv("CORETELECOMS_HOME", str(home))
+    monkeypatch.setenv("CORETELECOMS_WAREHOUSE_DSN", database)
+    settings.cache_clear()
+    forget()
+    Variable.unset(FIRST_RUN)
+    yield home
+    Variable.unset(FIRST_RUN)
+    settings.cache_clear()
+    forget()

@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ analyze_new_partitions() }}") }}
+
 {% set built = before_this_build('built_run_dates') %}
 
 with ledger as (

@@ -4,6 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_all_if_static_changed('customers') }}",
+        post_hook="{{ analyze_if_whole() }}",
         indexes=[{'columns': ['customer_id']}],
     )
 }}

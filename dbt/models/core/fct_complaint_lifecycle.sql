@@ -4,6 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_rebuilt('complaint_key', rebuilt_complaints()) }}",
+        post_hook="{{ analyze_if_whole() }}",
     )
 }}
 -- depends_on: {{ ref('build_complaints') }}

@@ -4,6 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_rebuilt('complaint_key', rebuilt_complaints()) }}",
+        post_hook="{{ analyze_if_whole() }}",
         indexes=[
             {'columns': ['complaint_date']},
             {'columns': ['resolution_date']},
@@ -24,20 +25,18 @@ spans as (
 
     select
         *,
-        min(run_date) over complaint as first_run_date,
-        max(run_date) over complaint as last_run_date
+        min(run_date) over (partition by channel, complaint_id) as first_run_date
     from history
-    window complaint as (partition by channel, complaint_id)
 
 ),
 
 latest as (
 
-    select
+    select distinct on (channel, complaint_id)
         *,
         coalesce(request_date, generation_date, first_run_date) as complaint_date
     from spans
-    where run_date = last_run_date
+    order by channel, complaint_id, run_date desc
 
 )
 
@@ -58,7 +57,7 @@ select
     latest.call_start_time,
     latest.call_end_time,
     latest.first_run_date,
-    latest.last_run_date
+    latest.run_date as last_run_date
 from latest
 left join {{ ref('dim_customers') }} as customer
     on latest.customer_id = customer.customer_id

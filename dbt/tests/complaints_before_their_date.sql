@@ -1,0 +1,12 @@
+{{ config(severity='warn') }}
+-- Complaints that are dated after the run date that first brought them: the source's clock, or a
+-- day and month that changed places. Their days to resolve are too short, or negative.
+select
+    channel,
+    complaint_id,
+    complaint_date,
+    first_run_date
+from {{ ref('fct_complaints') }}
+where
+    complaint_date > first_run_date
+    and {{ if_building('complaint_key in ' ~ rebuilt_complaints()) }}

@@ -10,11 +10,10 @@ import psycopg
 from psycopg import sql
 
 from blocks.database import Connection
-from blocks.errors import TerminalError
 from blocks.resources import Resources
 from tasks import locks, tables
 from tasks.contracts import STATIC, Entity
-from tasks.copying import OnRows, copy_day
+from tasks.copying import FileReplacedError, OnRows, copy_day
 from tasks.ledger import write_ledger
 from tasks.references import Loaded, Silver
 from tasks.rejected import ORPHANS, replace_rejected
@@ -78,7 +77,7 @@ def _no_resuming_after_rejection(
     """
     try:
         yield
-    except (psycopg.DataError, psycopg.IntegrityError, TerminalError):
+    except (psycopg.DataError, psycopg.IntegrityError, FileReplacedError):
         with suppress(psycopg.Error), connection.transaction():
             name = tables.day_name(entity.name, silver.run_date)
             connection.execute(

@@ -14,6 +14,11 @@ from tasks import tables
 from tasks.contracts import Entity
 from tasks.references import Silver
 
+
+class FileReplacedError(TerminalError):
+    """A file in the lake isn't the one its reference was made of."""
+
+
 OnRows = Callable[[int], None]
 _CHUNK = 1 << 20
 
@@ -109,7 +114,7 @@ def copy_day(
         if on_rows:
             on_rows(rows)
     if staged.rows != silver.rows:
-        raise TerminalError(
+        raise FileReplacedError(
             f"The silver file has {staged.rows} rows, its reference says {silver.rows}",
             where=silver.key,
             todo="another run replaced the file: run again",

@@ -18,7 +18,7 @@ _REJECT = ("source_row", "issue", "reason", "record_key", "record")
 _PROBLEM = ("record_key", "field", "original_value")
 
 # of complaints whose customer or agent is missing or unknown: the key, and why.
-ORPHANS = pl.Schema({"record_key": pl.String, "reason": pl.Categorical()})
+ORPHANS = pl.Schema({"record_key": pl.String(), "reason": pl.Categorical()})
 
 
 def replace_rejected(

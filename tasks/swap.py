@@ -7,31 +7,31 @@ briefly, and steps back for those who queued up behind it.
 
 import time
 from datetime import date
+from itertools import chain, repeat
 
 from psycopg import errors as pg
 from psycopg import sql
 
 from blocks.database import Connection
-from blocks.errors import DatabaseUnavailableError
+from blocks.errors import DatabaseUnavailableError, TerminalError
 from tasks import locks, tables
 from tasks.contracts import STATIC, Entity
 
 PATIENCE_SECONDS = 300.0
 # readers that come while we ask for their table wait behind us this long at most, a table.
-_ASK_MS = 150
+_ASK_MS = 100
 # longer than PostgreSQL's deadlock_timeout, after which an autovacuum gives way.
 _WRITERS_MS = 10_000
-_PAUSE_SECONDS = 0.5
+_PAUSES_SECONDS = (0.25, 0.5, 1, 2, 4)
 
 
-def swap_in(
-    connection: Connection, entity: Entity, run_date: date, patience: float = PATIENCE_SECONDS
-) -> None:
+def swap_in(connection: Connection, entity: Entity, run_date: date) -> None:
     """Attach the day's staging table in place of an older partition, in the open transaction.
 
     Raises DatabaseUnavailableError when readers left no gap for that long.
     """
-    give_up = time.monotonic() + patience
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    pauses = chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1]))
     while True:
         try:
             # an attempt that fails gives back every lock it got.
@@ -43,12 +43,12 @@ def swap_in(
             if time.monotonic() > give_up:
                 raise DatabaseUnavailableError(
                     f"Other sessions held conformed.{entity.name}, customers or agents "
-                    f"for {patience:.0f} seconds{_blockers(connection, entity)}",
+                    f"for {PATIENCE_SECONDS:.0f} seconds{_blockers(connection, entity)}",
                     where=f"swapping in {entity.name} of {run_date}",
                     todo="end the sessions that read or lock these tables, then run again: "
                     "the copied batches are kept",
                 ) from None
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(next(pauses))
 
 
 def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
@@ -73,7 +73,7 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
         "LOCK TABLE {statics} IN SHARE ROW EXCLUSIVE MODE; "
         "LOCK TABLE ONLY {parent} IN SHARE UPDATE EXCLUSIVE MODE"
     )
-    if connection.execute("SELECT to_regclass(%s)", [f"conformed.{name}"]).fetchone() != (None,):
+    if _is_attached(connection, entity, name):
         run("LOCK TABLE {partition} IN SHARE UPDATE EXCLUSIVE MODE")
         # checked here in bulk, before the moment in which readers wait.
         for static in STATIC:
@@ -91,6 +91,25 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
         "ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES IN ({run_date}); "
         "ALTER TABLE {partition} DROP CONSTRAINT {check}, ALTER COLUMN run_date DROP DEFAULT"
     )
+
+
+def _is_attached(connection: Connection, entity: Entity, name: str) -> bool:
+    """Whether there is an older partition; a detached table is somebody's, and not ours to drop."""
+    there, parent = connection.execute(
+        """
+        SELECT day IS NOT NULL,
+               EXISTS (SELECT FROM pg_inherits WHERE inhrelid = day AND inhparent = parent)
+        FROM (SELECT to_regclass(%s) AS day, to_regclass(%s) AS parent) AS found
+        """,
+        [f"conformed.{name}", f"conformed.{entity.name}"],
+    ).fetchone() or (False, False)
+    if there and not parent:
+        raise TerminalError(
+            f"conformed.{name} exists, but is no partition of conformed.{entity.name}",
+            where=f"swapping in {name}",
+            todo="somebody detached it: rename, move or drop it, then run again",
+        )
+    return bool(there)
 
 
 def _blockers(connection: Connection, entity: Entity) -> str:

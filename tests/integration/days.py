@@ -9,16 +9,21 @@ import polars as pl
 
 from blocks.database import connect
 from blocks.resources import Resources
-from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS, Entity
+from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS, Entity, Field
 from tasks.references import Loaded, Silver
 from tasks.tables import create_all_tables
 from tasks.upsert import load_static
 
 DAY = date(2025, 11, 21)
-_TYPES = {"text": pl.String, "date": pl.Date, "timestamp": pl.Datetime("us")}
+_TYPES: dict[str, pl.DataType] = {
+    "row": pl.Int64(),
+    "text": pl.String(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us"),
+}
 _PROBLEMS = pl.Schema(
     {
-        "source_row": pl.UInt32,
+        "source_row": pl.Int64,
         "record_key": pl.String,
         "field": pl.String,
         "original_value": pl.String,
@@ -26,7 +31,7 @@ _PROBLEMS = pl.Schema(
 )
 _REJECTS = pl.Schema(
     {
-        "source_row": pl.UInt32,
+        "source_row": pl.Int64,
         "issue": pl.String,
         "reason": pl.String,
         "record_key": pl.String,
@@ -39,8 +44,8 @@ _REJECTS = pl.Schema(
 class Day:
     """A transformed source: its silver rows and what went beside them, as dictionaries.
 
-    Bronze holds the silver rows' contract columns as text, with " raw" behind each value that
-    `raw` names, and one row for every reject.
+    A row may name its own `source_row`. Bronze holds the silver rows' contract columns as text,
+    with " raw" behind each value of the columns that `raw` names; its other rows are empty.
     """
 
     entity: Entity
@@ -55,22 +60,19 @@ class Day:
     def write(self, resources: Resources) -> Silver:
         """The files in the lake, and the reference to them."""
         entity = self.entity
-        schema = {name: _TYPES[kind] for name, kind in entity.sql_types().items()}
+        schema = {"source_row": _TYPES["row"]} | {
+            name: _TYPES[kind] for name, kind in entity.sql_types().items()
+        }
         silver = pl.DataFrame(
             [{"source_row": i} | r for i, r in enumerate(self.rows)],
-            schema={"source_row": pl.UInt32} | schema,
+            schema=schema,
         )
-        bronze = silver.select(
-            pl.lit("0").alias(""),
-            *(
-                (pl.col(f.name).cast(pl.String) + (" raw" if f.name in self.raw else "")).alias(
-                    f.source_label.upper() + " "
-                )
-                for f in entity.fields
-            ),
+        rows_read = len(self.rows) + len(self.rejects) + self.exact_duplicates
+        bronze = (
+            pl.DataFrame({"source_row": pl.int_range(rows_read, eager=True)})
+            .join(silver, on="source_row", how="left", maintain_order="left")
+            .select(pl.lit("0").alias(""), *(self._raw(f) for f in entity.fields))
         )
-        rejected = len(self.rejects)
-        bronze = pl.concat([bronze, bronze.clear(rejected)])
         reference = Silver(
             entity=entity.name,
             run_date=self.run_date,
@@ -79,7 +81,7 @@ class Day:
             rejects_key=f"rejects/{entity.name}/{self.run_date}.parquet",
             bronze_key=f"bronze/{entity.name}/{self.run_date}.parquet",
             fingerprint=self.fingerprint,
-            rows_read=len(self.rows) + rejected + self.exact_duplicates,
+            rows_read=rows_read,
             exact_duplicates=self.exact_duplicates,
             missing_key=sum(r["issue"] == "missing_key" for r in self.rejects),
             duplicate_key=sum(r["issue"] == "duplicate_key" for r in self.rejects),
@@ -95,6 +97,11 @@ class Day:
             with resources.lake.writing(key) as uri:
                 frame.write_parquet(uri)
         return reference
+
+    def _raw(self, source: Field) -> pl.Expr:
+        text = pl.col(source.name).cast(pl.String)
+        raw = text + " raw" if source.name in self.raw else text
+        return raw.alias(source.source_label.upper() + " ")
 
 
 def calls(number: int, **values: Any) -> list[dict[str, Any]]:
@@ -132,4 +139,4 @@ def call_logs(rows: Sequence[dict[str, Any]], **values: Any) -> Day:
 def query(resources: Resources, statement: str) -> list[tuple[Any, ...]]:
     """What the warehouse answers."""
     with connect(resources.warehouse_dsn) as connection:
-        return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]
+        return connection.execute(statement).fetchall()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.s3_server import s3, s3_server  # noqa: F401
+
 # read when Prefect is imported, so before any test module imports a flow.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

@@ -1,0 +1,171 @@
+"""An S3 over HTTP for tests: moto's server, behind a door that can fail as S3 does."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+import pytest
+
+KEY, SECRET = "AKIATESTINGTESTING00", "s3cr3t/of+the=tests"
+
+
+@dataclass
+class Fault:
+    """An answer instead of moto's, for `times` requests or all. Status 0 cuts the connection."""
+
+    status: int
+    code: str
+    times: int | None = None
+    method: str | None = None
+
+
+@dataclass
+class S3:
+    """What a test sees of the server."""
+
+    endpoint: str
+    fault: Fault | None = None
+    headers: list[dict[str, str]] = field(default_factory=list)  # of every request
+
+    def client(self) -> Any:
+        """A boto3 client of the test's own."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name="us-east-1",
+        )
+
+    def keys(self, bucket: str = "lake") -> list[str]:
+        """Names of all objects, in order."""
+        listed = self.client().list_objects_v2(Bucket=bucket)
+        return [entry["Key"] for entry in listed.get("Contents", [])]
+
+    def fail(
+        self, status: int, code: str = "", times: int | None = None, method: str | None = None
+    ) -> None:
+        """Fail from now on, for `times` requests or for all, of one HTTP method or any."""
+        self.fault = Fault(status, code, times, method)
+
+    def answer(self, method: str) -> Fault | None:
+        """The fault that the next request meets."""
+        fault = self.fault
+        if fault is None or fault.method not in (None, method):
+            return None
+        if fault.times is not None:
+            fault.times -= 1
+            self.fault = fault if fault.times > 0 else None
+        return fault
+
+
+class _Door(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "_Server"
+
+    def _pass(self) -> None:
+        body = self._body()
+        self.server.s3.headers.append({k.lower(): v for k, v in self.headers.items()})
+        with self.server.lock:
+            fault = self.server.s3.answer(self.command)
+        if fault and not fault.status:
+            self.close_connection = True
+            return
+        if fault:
+            xml = f"<Error><Code>{fault.code}</Code><Message>No</Message></Error>".encode()
+            self._send(fault.status, {"Content-Type": "application/xml"}, xml)
+            return
+        upstream = HTTPConnection(*self.server.moto, timeout=60)
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
+        upstream.request(
+            self.command, self.path, body, headers | {"Content-Length": str(len(body))}
+        )
+        answer = upstream.getresponse()
+        content = answer.read()
+        kept = {
+            k: v
+            for k, v in answer.getheaders()
+            if k.lower() not in ("connection", "transfer-encoding")
+        }
+        self._send(answer.status, kept, content)
+        upstream.close()
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass  # noqa: N815
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() != "content-length" or self.command == "HEAD":
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, moto: tuple[str, int]) -> None:
+        super().__init__(("127.0.0.1", 0), _Door)
+        self.moto, self.lock = moto, threading.Lock()
+        self.s3 = S3(f"http://127.0.0.1:{self.server_port}")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[_Server]:
+    """The server, for the whole session."""
+    from moto.server import ThreadedMotoServer
+
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    server = _Server((host, port))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    moto.stop()
+
+
+@pytest.fixture
+def s3(s3_server: _Server, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """An S3 with the empty bucket `lake`, and AWS_* set so that everything finds it."""
+    moto = HTTPConnection(*s3_server.moto)
+    moto.request("POST", "/moto-api/reset")
+    moto.getresponse().read()
+    moto.close()
+    s3_server.s3 = S3(s3_server.s3.endpoint)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server.s3.endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "3",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nowhere/config",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3_server.s3.client().create_bucket(Bucket="lake")
+    return s3_server.s3

@@ -103,8 +103,11 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
     """The entity's source of a run date; its frames can be read inside the block."""
     name = entity.source_on(run_date)
     if entity.format == "table":
-        with connect(resources.web_forms_dsn, purpose=f"read {entity.name}") as connection:
-            yield read_table(connection, WEB_FORMS_SCHEMA, name)
+        with (
+            connect(resources.web_forms_dsn, purpose=f"read {entity.name}") as connection,
+            read_table(connection, WEB_FORMS_SCHEMA, name) as source,
+        ):
+            yield source
         return
     store, key = resources.source, name
     if entity.format == "agents" and resources.agents_url:

@@ -1,6 +1,7 @@
 """A table of the web-forms database as text, streamed in physical order."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from psycopg import sql
 
@@ -26,8 +27,9 @@ _AS_STORED = (
 )
 
 
-def read_table(connection: Connection, schema: str, table: str) -> Source:
-    """All columns and rows of a table, as text; frames must be read while the connection is open.
+@contextmanager
+def read_table(connection: Connection, schema: str, table: str) -> Iterator[Source]:
+    """All columns and rows of a table, as text; its frames can be read inside the block.
 
     Raises SourceMissingError.
     """
@@ -55,10 +57,15 @@ def read_table(connection: Connection, schema: str, table: str) -> Source:
         ),
         sql.Identifier(schema, table),
     )
-    return read_csv(_copied(connection, statement), where)
+    blocks = _copied(connection, statement)
+    try:
+        yield read_csv(blocks, where)
+    finally:
+        # a COPY left half read must be cancelled: the connection can't even roll back before.
+        blocks.close()
 
 
-def _copied(connection: Connection, statement: sql.Composed) -> Iterator[bytes]:
+def _copied(connection: Connection, statement: sql.Composed) -> Generator[bytes, None, None]:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         held: list[bytes | memoryview] = []
         size = 0

@@ -197,7 +197,8 @@ def _exactly(
 
 def _frame(rows: list[list[str]], names: list[str]) -> pl.DataFrame:
     columns = zip(names, zip(*rows, strict=True), strict=True)
-    frame = pl.DataFrame([pl.Series(name, values, pl.String) for name, values in columns])
+    # by dict: a list of series would give the column without a name one.
+    frame = pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in columns})
     return frame.select(pl.when(pl.all() != "").then(pl.all()))
 
 

@@ -170,8 +170,12 @@ def _refuse_twice(document: _Object, where: str) -> None:
 
 def _frame(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
     try:
+        # by dict: a list of series would give the column without a name one.
         frame = pl.DataFrame(
-            [pl.Series(name, map(_text, values), pl.String) for name, values in columns.items()]
+            {
+                name: pl.Series(values=map(_text, values), dtype=pl.String)
+                for name, values in columns.items()
+            }
         )
     except UnicodeEncodeError:
         raise _unreadable("The JSON holds half of a surrogate pair: not text", where) from None

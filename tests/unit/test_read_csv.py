@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from blocks.errors import SourceUnreadableError
 from tasks import read_csv as module
+from tasks.columns import unique_labels
 from tasks.read_csv import read_csv
 
 
@@ -20,6 +21,7 @@ def rows_of(data: bytes, block: int = 1 << 20) -> list[tuple[str | None, ...]]:
     source = read_csv(blocks, "here.csv")
     frames = list(source.frames)
     assert all(dtype == pl.String for frame in frames for dtype in frame.dtypes)
+    assert all(frame.columns == unique_labels(source.labels) for frame in frames)
     assert source.bytes.size == len(data)
     assert source.bytes.fingerprint == hashlib.sha256(data).hexdigest()
     return [row for frame in frames for row in frame.rows()]
@@ -50,6 +52,7 @@ def by_the_csv_module(data: bytes) -> list[tuple[str | None, ...]] | None:
         pytest.param(b"a,b\n 1\t, NULL \n", [(" 1\t", " NULL ")], id="outer space is kept"),
         pytest.param(b'a,b\n6\'2",5" pipe\n', [("6'2\"", '5" pipe')], id="quotes in the open"),
         pytest.param(b'a,b\n"1\r2","\r\n"\n', [("1\r2", "\r\n")], id="carriage returns"),
+        pytest.param(b',b\n0,"x\ry"\n', [("0", "x\ry")], id="carriage return beside an index"),
         pytest.param(b"a,b\n#1,#\n", [("#1", "#")], id="no comments"),
         pytest.param("a,b\nß,日本\n".encode(), [("ß", "日本")], id="beyond ASCII"),
         pytest.param(b"a,b\n", [], id="header only"),

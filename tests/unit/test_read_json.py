@@ -37,6 +37,11 @@ AB = {"a": ["1", None], "b": ["x", "y"]}
         pytest.param('[{"a": "1", "b": "x"}, {"b": "y", "a": null}]', AB, id="records"),
         pytest.param('[{"a": "1", "b": "x"}, {"b": "y"}]', AB, id="a value missing"),
         pytest.param('{"a": "1", "b": "x"}\n{"a": null, "b": "y"}\n', AB, id="lines"),
+        pytest.param(
+            '{"": {"0": 0, "1": 1}, "a": {"0": "1"}, "b": {"0": "x", "1": "y"}}',
+            {"": ["0", "1"], **AB},
+            id="an index without a name",
+        ),
         pytest.param('\ufeff{"a":"1","b":"x"}\r\n\r\n{"b":"y"}', AB, id="lines, CRLF, mark"),
         pytest.param('{"a": "1", "b": "x"}', {"a": ["1"], "b": ["x"]}, id="one line"),
         pytest.param('[{"b": "x"}, {"a": "1"}]', {"b": ["x", None], "a": [None, "1"]}, id="order"),

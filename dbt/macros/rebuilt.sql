@@ -39,34 +39,41 @@
     )
 {%- endmacro %}
 
+{% macro within_rebuilt_run_dates(run_date) -%}
+    {#- Where rows of the complaints to rebuild can be: literals, so that other partitions are pruned
+        when the query is planned. -#}
+    {%- set work_list = ref('build_complaints') -%}
+    {%- set bounds = (none, none) -%}
+    {%- if execute and load_relation(work_list) -%}
+        {%- set bounds = run_query(
+            'select min(first_run_date), max(last_run_date) from ' ~ work_list
+        ).rows[0] -%}
+    {%- endif -%}
+    {%- if bounds[0] is none -%}
+        false
+    {%- else -%}
+        {{ run_date }} between date '{{ bounds[0] }}' and date '{{ bounds[1] }}'
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro rebuilt_history() -%}
-    {#- Complaint history of the complaints to rebuild, or all of it. The literal bounds prune
-        partitions when the query is planned, the join prunes them per complaint. -#}
-    {%- set work_list = ref('build_complaints') %}
+    {#- Complaint history of the complaints to rebuild, or all of it. -#}
     select history.*
     from {{ ref('int_complaint_history') }} as history
     {%- if is_incremental() %}
-    {%- set bounds = run_query(
-        'select min(first_run_date), max(last_run_date) from ' ~ work_list
-    ).rows[0] %}
     inner join (
         select
             channel,
             complaint_id,
             min(first_run_date) as first_run_date,
             max(last_run_date) as last_run_date
-        from {{ work_list }}
+        from {{ ref('build_complaints') }}
         group by channel, complaint_id
     ) as rebuilt
         on history.channel = rebuilt.channel
         and history.complaint_id = rebuilt.complaint_id
         and history.run_date between rebuilt.first_run_date and rebuilt.last_run_date
-    where
-        {% if bounds[0] is none -%}
-        false
-        {%- else -%}
-        history.run_date between date '{{ bounds[0] }}' and date '{{ bounds[1] }}'
-        {%- endif %}
+    where {{ within_rebuilt_run_dates('history.run_date') }}
     {%- endif %}
 {%- endmacro %}
 

@@ -10,6 +10,13 @@ with partitions as (
 
 ),
 
+history as (
+
+    select * from {{ ref('int_complaint_history') }}
+    where {{ if_building(within_rebuilt_run_dates('run_date')) }}
+
+),
+
 facts as (
 
     select * from {{ ref('fct_complaints') }}
@@ -33,7 +40,7 @@ without_row as (
 
     select facts.channel, facts.complaint_id, 'no row in that state' as problem
     from facts
-    left join {{ ref('int_complaint_history') }} as latest
+    left join history as latest
         on facts.channel = latest.channel
         and facts.complaint_id = latest.complaint_id
         and facts.last_run_date = latest.run_date
@@ -49,7 +56,7 @@ without_first_row as (
 
     select facts.channel, facts.complaint_id, 'no row on its first run date' as problem
     from facts
-    left join {{ ref('int_complaint_history') }} as earliest
+    left join history as earliest
         on facts.channel = earliest.channel
         and facts.complaint_id = earliest.complaint_id
         and facts.first_run_date = earliest.run_date

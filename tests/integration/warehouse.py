@@ -1,10 +1,10 @@
 """A conformance layer that tests fill by hand, and dbt on it, as `run_dbt` starts it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -38,8 +38,7 @@ class Warehouse:
 
     dsn: str
     target: Path
-    manifest: Manifest | None = None
-    built: Any = field(default=None, repr=False)
+    manifest: Manifest | None = field(default=None, repr=False)
 
     def create(self) -> None:
         """Make the conformed tables, empty."""
@@ -89,7 +88,7 @@ class Warehouse:
             [{"agent_id": key, "experience": level} for key, level in agents.items()],
         )
 
-    def load_day(self, run_date: date, **complaints: list[Row]) -> None:
+    def load_day(self, run_date: date, **complaints: Sequence[Row]) -> None:
         """Swap in a run date's partition of each entity that is named, as a load does."""
         with psycopg.connect(self.dsn) as connection:
             for name, rows in complaints.items():
@@ -137,7 +136,7 @@ class Warehouse:
                     *options,
                     *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
                     *("--target-path", str(self.target), "--log-path", str(self.target)),
-                    *("--quiet", "--no-write-json"),
+                    "--quiet",
                 ]
             )
         if isinstance(answer.exception, Exception):
@@ -145,17 +144,25 @@ class Warehouse:
         return answer
 
     def build(self, *options: str) -> dict[str, str]:
-        """Build; the status of each node by name. Fails the test when the build failed."""
-        answer = self.dbt("build", *options)
+        """Build, without dbt's unit tests; the status of each node by name.
+
+        Fails the test when the build failed.
+        """
+        answer = self.dbt("build", "--exclude-resource-type", "unit_test", *options)
         said = {r.node.name: f"{r.status} {r.message or ''}" for r in answer.result}
         bad = {name: text for name, text in said.items() if text.split()[0] in ("error", "fail")}
         assert answer.success, bad
         return {r.node.name: str(r.status) for r in answer.result}
 
+    def execute(self, statement: LiteralString) -> None:
+        """Run a statement."""
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute(statement)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """A query's rows."""
         with psycopg.connect(self.dsn) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+            return connection.execute(query).fetchall()
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """All that consumers read, in an order of its own."""

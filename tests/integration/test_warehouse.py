@@ -1,0 +1,273 @@
+"""The warehouse on a real PostgreSQL with the real dbt: versions, orders of loading, failures.
+
+One database for the module and few builds: each costs seconds. Tests that change it build it anew.
+"""
+
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.integration.warehouse import Warehouse
+
+
+def november(day: int) -> date:
+    """The days of these stories."""
+    return date(2025, 11, day)
+
+
+def web(
+    key: str, status: str | None, made: int | None = None, who: str = "c1/a1"
+) -> dict[str, Any]:
+    """A web-form complaint of a customer, taken by an agent."""
+    customer, agent = who.split("/")
+    return {
+        "request_id": key,
+        "customer_id": customer,
+        "agent_id": agent,
+        "complaint_category": "Payments",
+        "request_date": november(made) if made else None,
+        "resolution_status": status,
+    }
+
+
+def call(key: str, status: str, made: int, who: str = "c2/a2") -> dict[str, Any]:
+    """A call of a customer, taken by an agent."""
+    row = web(key, status, made, who)
+    row["call_id"] = row.pop("request_id")
+    return row | {"complaint_category": "Network Failure"}
+
+
+@pytest.fixture(scope="module")
+def project(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The dbt project, parsed once; its database has one name, which parsing keeps."""
+    server = psycopg.conninfo.conninfo_to_dict(postgres)
+    dsn = f"postgresql://{server['user']}:@/warehouse?host={server['host']}"
+    project = Warehouse(dsn, tmp_path_factory.mktemp("dbt"))
+    project.manifest = project.dbt("parse").result
+    return project
+
+
+@pytest.fixture
+def warehouse(postgres: str, project: Warehouse) -> Warehouse:
+    """An empty conformance layer in a new database."""
+    name = sql.Identifier("warehouse")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    project.create()
+    return project
+
+
+def test_customer_moves_and_agent_is_promoted(warehouse: Warehouse) -> None:
+    warehouse.load_people(november(20), {"c1": "Old Road", "c2": "Lane"}, {"a1": "Junior"})
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20)])
+    # the complaints of the 23rd are in before the refresh that changes who made and took them
+    warehouse.load_day(
+        november(23), web_complaints=[web("r2", "Backlog", 22), web("r3", "Backlog", 23)]
+    )
+    warehouse.build()
+    warehouse.load_people(november(23), {"c1": "New Road", "c2": "Lane"}, {"a1": "Senior"})
+    warehouse.load_day(november(24), web_complaints=[web("r4", "Backlog", 24)])
+    warehouse.build()
+
+    assert warehouse.rows(
+        "SELECT customer_id, address, valid_from, valid_to, is_current "
+        "FROM analytics.dim_customers ORDER BY customer_id, valid_from"
+    ) == [
+        ("c1", "Old Road", date(1900, 1, 1), november(23), False),
+        ("c1", "New Road", november(23), None, True),
+        ("c2", "Lane", date(1900, 1, 1), None, True),
+    ]
+    assert warehouse.rows(
+        """
+        SELECT complaint_id, address, experience
+        FROM analytics.fct_complaints
+        JOIN analytics.dim_customers USING (customer_key)
+        JOIN analytics.dim_agents USING (agent_key)
+        ORDER BY complaint_id
+        """
+    ) == [
+        ("r1", "Old Road", "Junior"),
+        ("r2", "Old Road", "Junior"),
+        ("r3", "New Road", "Senior"),
+        ("r4", "New Road", "Senior"),
+    ]
+
+
+def test_any_order_of_loading_gives_what_a_full_refresh_gives(warehouse: Warehouse) -> None:
+    warehouse.load_people(
+        november(20), {"c1": "1 Road", "c2": "2 Road"}, {"a1": "Junior", "a2": "Senior"}
+    )
+    day_20 = [web("r1", "Backlog", 20), web("r2", "Backlog", 20), web("r3", "Resolved", 19)]
+    warehouse.load_day(november(20), web_complaints=day_20, call_logs=[call("l1", "Backlog", 20)])
+    warehouse.build()
+
+    warehouse.load_day(
+        november(22),
+        web_complaints=[web("r1", "Resolved", 20), web("r4", None)],
+        call_logs=[call("l1", "In-Progress", 20), call("l2", "Resolved", 22)],
+    )
+    warehouse.build()
+
+    # the 21st comes late: it fills in history, and changes no latest status
+    warehouse.load_day(
+        november(21), web_complaints=[web("r1", "Blocked", 20), web("r2", "In-Progress", 20)]
+    )
+    warehouse.build()
+    assert warehouse.rows(_STATES) == [
+        ("l1", "In-Progress", november(20), november(22), None, None),
+        ("l2", "Resolved", november(22), november(22), None, november(22)),
+        ("r1", "Resolved", november(20), november(22), november(21), november(22)),
+        ("r2", "In-Progress", november(20), november(21), None, None),
+        ("r3", "Resolved", november(20), november(20), None, november(20)),
+        ("r4", None, november(22), november(22), None, None),
+    ]
+
+    # the 20th again: r1 has another customer there and isn't moved by it, r2 lost that day, r3 is
+    # gone altogether, l1 is dated otherwise, which only its latest day may say. A refresh for the
+    # 21st moves a customer, and the 26th, in the same build, brings nothing but its date.
+    warehouse.load_day(
+        november(20),
+        web_complaints=[web("r1", "Backlog", 20, "c2/a2")],
+        call_logs=[call("l1", "Backlog", 18)],
+    )
+    warehouse.load_people(november(21), {"c1": "1 Street"}, {"a2": "Junior"})
+    warehouse.load_day(november(26), web_complaints=[], call_logs=[])
+    warehouse.build()
+    assert warehouse.rows(_STATES) == [
+        ("l1", "In-Progress", november(20), november(22), None, None),
+        ("l2", "Resolved", november(22), november(22), None, november(22)),
+        ("r1", "Resolved", november(20), november(22), november(21), november(22)),
+        ("r2", "In-Progress", november(21), november(21), None, None),
+        ("r4", None, november(22), november(22), None, None),
+    ]
+    assert warehouse.rows(
+        "SELECT complaint_id, met_sla FROM analytics.fct_complaint_lifecycle ORDER BY complaint_id"
+    ) == [("l1", False), ("l2", True), ("r1", True), ("r2", False), ("r4", False)]
+
+    incremental = warehouse.contents()
+    warehouse.build("--full-refresh")
+    assert warehouse.contents() == incremental
+
+
+_STATES = """
+    SELECT fct.complaint_id, fct.resolution_status, first_run_date, last_run_date, blocked_date,
+           resolved_date
+    FROM analytics.fct_complaints AS fct
+    JOIN analytics.fct_complaint_lifecycle USING (complaint_key)
+    ORDER BY complaint_id
+"""
+
+
+def test_failed_build_is_made_good_by_the_next(warehouse: Warehouse) -> None:
+    warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20)])
+    warehouse.build()
+    # the 21st dates a complaint otherwise; the facts take it, and then a mart can't be written
+    warehouse.load_day(november(21), web_complaints=[web("r1", "Resolved", 19)])
+    warehouse.execute(
+        "ALTER TABLE analytics.agg_daily_complaints"
+        " ADD CONSTRAINT nothing_goes CHECK (complaints < 0) NOT VALID"
+    )
+    answer = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    assert not answer.success
+    assert [r.node.name for r in answer.result if r.status == "error"] == ["agg_daily_complaints"]
+    assert warehouse.rows(_BUILT) == [(november(20),)]
+    assert warehouse.rows("SELECT complaint_date FROM analytics.fct_complaints") == [
+        (november(19),)
+    ]
+
+    # the facts no longer say where the complaint was before: the work list does
+    warehouse.execute("ALTER TABLE analytics.agg_daily_complaints DROP CONSTRAINT nothing_goes")
+    warehouse.build()
+    assert warehouse.rows("SELECT complaint_date FROM analytics.agg_daily_complaints") == [
+        (november(19),)
+    ]
+    assert warehouse.rows(_BUILT) == [(november(20),), (november(21),)]
+    incremental = warehouse.contents()
+    warehouse.build("--full-refresh")
+    assert warehouse.contents() == incremental
+
+
+def test_failing_test_says_how_many_rows_and_keeps_the_day_unbuilt(warehouse: Warehouse) -> None:
+    warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20)])
+    warehouse.execute("DELETE FROM conformed.web_complaints")
+    for _ in range(2):  # again: nothing was loaded since, and yet nothing is forgotten
+        answer = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+        assert not answer.success
+        (failed,) = [r for r in answer.result if r.status == "fail"]
+        assert (failed.node.name, failed.failures) == ("ledger_matches_partitions", 1)
+        assert warehouse.rows(failed.node.compiled_code) == [
+            ("web_complaints", november(20), None, 1)
+        ]
+    assert warehouse.rows("SELECT to_regclass('analytics.built_run_dates')") == [(None,)]
+
+
+def test_source_with_unknown_words_is_a_warning(warehouse: Warehouse) -> None:
+    warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20), web("r2", None, 21)])
+    statuses = warehouse.build()
+    warned = {name for name, status in statuses.items() if status == "warn"}
+    assert warned == {"unknown_words", "complaints_before_their_date"}
+    assert warehouse.rows(_BUILT) == [(november(20),)]
+
+
+def test_day_reads_and_writes_its_share_of_history(warehouse: Warehouse) -> None:
+    warehouse.load_people(
+        november(1), {"c1": "Road", "c2": "Lane"}, {"a1": "Junior", "a2": "Junior"}
+    )
+    for day in range(1, 21):
+        reported = [web(f"r{day}", "Backlog", day), web(f"r{day - 1}", "Resolved", day - 1)]
+        called = [call(f"l{day}", "Resolved", day)]
+        warehouse.load_day(november(day), web_complaints=reported, call_logs=called)
+    warehouse.build()
+    before, read_before = warehouse.rows(_WRITERS), warehouse.rows(_READ)
+
+    warehouse.load_day(
+        november(21), web_complaints=[web("r21", "Backlog", 21), web("r20", "Resolved", 20)]
+    )
+    warehouse.build()
+    after, read_after = warehouse.rows(_WRITERS), warehouse.rows(_READ)
+    written = {row[0] for row in set(after) - set(before)}
+    assert written == {"r20", "r21"}
+    read = {
+        name
+        for (name, rows), (_, rows_before) in zip(read_after, read_before, strict=False)
+        if rows != rows_before
+    }
+    assert read == {"web_complaints_20251120"}
+
+
+def test_unit_tests_all_tests_and_docs(warehouse: Warehouse) -> None:
+    warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20)])
+    warehouse.build()
+    # by hand every test looks at every row, though nothing is left to build
+    tested = warehouse.dbt("test")
+    assert tested.success, [r.node.name for r in tested.result if r.status != "pass"]
+    assert "lifecycle_reopens" in {r.node.name for r in tested.result}
+    assert warehouse.dbt("docs", "generate", "--static").success
+    assert "fct_complaint_lifecycle" in (warehouse.target / "static_index.html").read_text("utf-8")
+
+
+_BUILT = """
+    SELECT run_date FROM analytics.built_run_dates
+    WHERE entity = 'web_complaints' ORDER BY run_date
+"""
+# which transaction wrote each complaint
+_WRITERS = """
+    SELECT complaint_id, xmin::text FROM analytics.fct_complaints
+    UNION ALL SELECT complaint_id, xmin::text FROM analytics.fct_complaint_lifecycle
+    ORDER BY 1, 2
+"""
+# rows read of each partition of the web forms, ever
+_READ = """
+    SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0)
+    FROM pg_stat_user_tables
+    WHERE schemaname = 'conformed' AND relname ~ '^web_complaints_'
+    ORDER BY relname
+"""

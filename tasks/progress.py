@@ -12,6 +12,7 @@ class Status(StrEnum):
 
     WAITING = "waiting"
     RUNNING = "running"
+    RETRYING = "retrying"
     DONE = "done"
     FAILED = "failed"
     HELD_BACK = "held back"
@@ -43,13 +44,14 @@ class Board:
 
     steps: dict[str, Step] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    flow_runs: set[str] = field(default_factory=set)
+    flow_runs: list[str] = field(default_factory=list)  # the parent first
     listener: Callable[[Step], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def start(self, name: str) -> None:
         """The step begins, or begins again after a retry."""
-        self._change(name, status=Status.RUNNING, rows=0, started=time.monotonic(), ended=None)
+        now = time.monotonic()
+        self._change(name, status=Status.RUNNING, rows=0, detail="", started=now, ended=None)
 
     def add_rows(self, name: str, rows: int) -> None:
         """So many more rows went through the step."""
@@ -63,12 +65,13 @@ class Board:
     def belongs_to(self, flow_run_id: str) -> None:
         """A flow run, or the subflow of one, whose steps these are."""
         with self._lock:
-            self.flow_runs.add(flow_run_id)
+            self.flow_runs.append(flow_run_id)
 
     def note(self, text: str) -> None:
         """Something a person should read after the run."""
         with self._lock:
-            self.notes.append(text)
+            if text not in self.notes:
+                self.notes.append(text)
 
     def clear(self) -> None:
         """Forget the run: another one begins in this process."""

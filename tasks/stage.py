@@ -56,7 +56,7 @@ def stage(name: str, total: Callable[[], int] | int = 0) -> Iterator[Callable[[i
     try:
         yield rows
     except CoreTelecomsError as error:
-        board.finish(name, Status.FAILED, error.what)
+        board.finish(name, Status.RETRYING if _again(error) else Status.FAILED, error.what)
         raise
     except Exception as error:
         board.finish(name, Status.FAILED, type(error).__name__)
@@ -64,6 +64,14 @@ def stage(name: str, total: Callable[[], int] | int = 0) -> Iterator[Callable[[i
     else:
         rows.finish()
         board.finish(name, Status.DONE)
+
+
+def _again(error: CoreTelecomsError) -> bool:
+    """Whether Prefect will try the task again after this error."""
+    context = TaskRunContext.get()
+    if context is None or not isinstance(error, TransientError):
+        return False
+    return context.task_run.run_count <= context.task.retries
 
 
 def unexpected(error: Exception) -> TerminalError:

@@ -1,5 +1,6 @@
 """What a run did, read back from the ledger, for the terminal, Prefect's UI and Slack."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,12 +21,33 @@ class Summary:
     quarantine: list[dict[str, Any]] = field(default_factory=list)  # entity, issue, reason, records
     problems: list[dict[str, Any]] = field(default_factory=list)  # entity, field, problems
 
+    def total(self, column: str) -> int:
+        """The sum of a count of the ledger over its entities."""
+        return sum(row[column] for row in self.ledger)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that ended in quarantine."""
+        return self.total("missing_key") + self.total("duplicate_key") + self.total("orphan")
+
     @property
     def quarantine_share(self) -> float:
         """Part of all rows read that ended in quarantine, 0 to 1."""
-        read = sum(row["rows_read"] for row in self.ledger)
-        held = sum(row["missing_key"] + row["duplicate_key"] + row["orphan"] for row in self.ledger)
-        return held / read if read else 0.0
+        read = self.total("rows_read")
+        return self.quarantined / read if read else 0.0
+
+
+_STARTS = r"Where: |What to do: |Held back: |The gate |Run it again |[a-z_]+ (?:failed: |ended in )"
+
+
+def sentences(message: str) -> list[str]:
+    """A final state's message, taken apart: what failed, where, what to do, what it held back.
+
+    >>> sentences("load_agents failed: Cut. Where: db. What to do: wait. Held back: run_dbt.")
+    ['load_agents failed: Cut.', 'Where: db.', 'What to do: wait.', 'Held back: run_dbt.']
+    """
+    said = re.sub(r"^Flow run encountered an exception: (\w+: )?", "", message)
+    return re.split(rf"(?<=[.:]) (?={_STARTS})", said)
 
 
 def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summary:

@@ -102,9 +102,11 @@ class _BronzeFile:
     def __init__(self, entity: Entity, bronze: Bronze, lake: Store) -> None:
         self._key = entity.key
         self._rows = bronze.rows
+        self._lake, self._file = lake, bronze.key
         uri = lake.uri(bronze.key)
-        scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
-        labels = scan.collect_schema().names()
+        with lake.translating(bronze.key):
+            scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
+            labels = scan.collect_schema().names()
         positions = match_columns(entity, labels, uri).positions
         self._scan = scan.select(
             pl.col(labels[position]).alias(name) for name, position in positions.items()
@@ -113,7 +115,7 @@ class _BronzeFile:
     def slices(self) -> Iterator[pl.DataFrame]:
         """All rows as they are, beside their `source_row`."""
         for first in range(0, self._rows, SLICE_ROWS):
-            frame = self._scan.slice(first, SLICE_ROWS).collect()
+            frame = self._read(self._scan.slice(first, SLICE_ROWS))
             yield frame.with_columns(
                 pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("source_row")
             )
@@ -122,18 +124,23 @@ class _BronzeFile:
         """The stripped keys of all rows."""
         for first in range(0, self._rows, SLICE_ROWS):
             slice_ = self._scan.select(self._key).slice(first, SLICE_ROWS)
-            yield slice_.select(cleaning.stripped(pl.col(self._key))).collect().to_series()
+            keys = slice_.select(cleaning.stripped(pl.col(self._key)))
+            yield self._read(keys).to_series()
 
     def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Stripped columns beside their `row`, for some rows, in order."""
         for first in range(0, self._rows, SLICE_ROWS):
             here = _within(rows, first, SLICE_ROWS)
             if here.len():
-                frame = self._scan.select(columns).slice(first, SLICE_ROWS).collect()
+                frame = self._read(self._scan.select(columns).slice(first, SLICE_ROWS))
                 frame = frame[here - first]
                 yield frame.select(
                     here.alias("row"), *(cleaning.stripped(pl.col(c)).alias(c) for c in columns)
                 )
+
+    def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        with self._lake.translating(self._file):
+            return scan.collect()
 
 
 def _within(rows: pl.Series, first: int, count: int) -> pl.Series:

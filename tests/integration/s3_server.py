@@ -41,10 +41,10 @@ class S3:
             region_name="us-east-1",
         )
 
-    def keys(self, bucket: str = "lake") -> list[str]:
-        """Names of all objects, in order."""
+    def objects(self, bucket: str = "lake") -> dict[str, str]:
+        """Names and ETags of all objects, in the order of names."""
         listed = self.client().list_objects_v2(Bucket=bucket)
-        return [entry["Key"] for entry in listed.get("Contents", [])]
+        return {entry["Key"]: entry["ETag"] for entry in listed.get("Contents", [])}
 
     def fail(
         self, status: int, code: str = "", times: int | None = None, method: str | None = None
@@ -128,6 +128,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Door)
         self.moto, self.lock = moto, threading.Lock()
         self.s3 = S3(f"http://127.0.0.1:{self.server_port}")
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Quiet, too: clients may hang up."""
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,157 @@
+"""The whole data path with sources and lake on S3: the same tables as from folders."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from blocks import samples
+from blocks.database import connect
+from blocks.errors import ConfigurationError, CoreTelecomsError, StoreUnavailableError
+from blocks.resources import Resources
+from blocks.stores import opened
+from tasks.bronze import land
+from tasks.conform import load_day
+from tasks.contracts import CALL_LOGS, COMPLAINTS, STATIC, Entity
+from tasks.references import Bronze, Loaded, Silver
+from tasks.silver import refine
+from tasks.tables import create_all_tables
+from tasks.upsert import load_static
+from tests.integration.s3_server import S3
+
+DAY = date(2025, 11, 21)
+TABLES = (
+    "SELECT * FROM conformed.call_logs ORDER BY call_id",
+    "SELECT * FROM conformed.sm_complaints ORDER BY complaint_id",
+    "SELECT * FROM conformed.web_complaints ORDER BY request_id",
+    "SELECT customer_id, name, email, zip_code, run_date FROM conformed.customers ORDER BY 1",
+    "SELECT agent_id, name, experience, state, run_date FROM conformed.agents ORDER BY 1",
+    "SELECT entity, issue, reason, record_key, record FROM quarantine.records ORDER BY 1, 2, 4, 5",
+    "SELECT entity, record_key, field, original_value FROM ops.field_problems ORDER BY 1, 2, 3, 4",
+    "SELECT entity, rows_read, exact_duplicates, missing_key, duplicate_key, orphan, loaded "
+    "FROM ops.ledger ORDER BY 1",
+)
+
+
+@pytest.fixture
+def folders(resources: Resources, tmp_path: Path) -> Resources:
+    """Sample sources of a day in folders, web forms in the database, no tables loaded."""
+    samples.ensure(tmp_path / "source", resources.web_forms_dsn, DAY)
+    with connect(resources.warehouse_dsn) as connection:
+        create_all_tables(connection)
+    return replace(resources, batch_rows=1_000)
+
+
+@pytest.fixture
+def on_s3(s3: S3, folders: Resources, tmp_path: Path) -> Resources:
+    """The same sources on S3, and an empty lake there."""
+    s3.client().create_bucket(Bucket="sources")
+    for path in (tmp_path / "source").rglob("*.[cj]s*"):
+        key = path.relative_to(tmp_path / "source").as_posix()
+        s3.client().upload_file(str(path), "sources", f"telecom/{key}")
+    return replace(folders, source=opened("s3://sources/telecom"), lake=opened("s3://lake"))
+
+
+def load(entity: Entity, silver: Silver, resources: Resources) -> Loaded:
+    return (load_static if entity.is_static else load_day)(entity, silver, resources)
+
+
+def load_all(resources: Resources) -> list[list[tuple[object, ...]]]:
+    for entity in STATIC + COMPLAINTS:
+        load(entity, refine(entity, land(entity, DAY, resources), resources), resources)
+    with connect(resources.warehouse_dsn) as connection:
+        return [connection.execute(query).fetchall() for query in TABLES]
+
+
+def test_the_same_tables_as_from_folders(s3: S3, on_s3: Resources, folders: Resources) -> None:
+    from_s3 = load_all(on_s3)
+    assert all(from_s3)
+    entities = [entity.name for entity in STATIC + COMPLAINTS]
+    assert list(s3.objects()) == sorted(
+        [
+            f"bronze/{name}/{DAY}.{kind}"
+            for name in entities
+            for kind in ("manifest.json", "parquet")
+        ]
+        + [
+            f"{layer}/{n}/{DAY}.parquet"
+            for layer in ("silver", "problems", "rejects")
+            for n in entities
+        ]
+    )
+    with connect(folders.warehouse_dsn) as connection:
+        connection.execute("DROP SCHEMA conformed, staging, quarantine, ops CASCADE")
+        create_all_tables(connection)
+    assert load_all(folders) == from_s3
+
+
+@pytest.fixture
+def landed(on_s3: Resources) -> tuple[Bronze, Silver]:
+    """Call logs of the day, as far as silver; customers and agents loaded."""
+    for entity in STATIC:
+        load(entity, refine(entity, land(entity, DAY, on_s3), on_s3), on_s3)
+    bronze = land(CALL_LOGS, DAY, on_s3)
+    return bronze, refine(CALL_LOGS, bronze, on_s3)
+
+
+Stage = Callable[[Resources, Bronze, Silver], object]
+STAGES: dict[str, Stage] = {
+    "land": lambda resources, bronze, silver: land(CALL_LOGS, DAY, resources),
+    "refine": lambda resources, bronze, silver: refine(CALL_LOGS, bronze, resources),
+    "load": lambda resources, bronze, silver: load_day(CALL_LOGS, silver, resources),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (403, "InvalidAccessKeyId", ConfigurationError),
+        (503, "SlowDown", StoreUnavailableError),
+        (0, "", StoreUnavailableError),
+    ],
+    ids=["wrong credentials", "slow down", "connection cut"],
+)
+def test_every_stage_says_what_s3_said(
+    s3: S3,
+    on_s3: Resources,
+    landed: tuple[Bronze, Silver],
+    stage: Stage,
+    status: int,
+    code: str,
+    error: type[CoreTelecomsError],
+) -> None:
+    s3.fail(status, code)
+    with pytest.raises(error) as caught:
+        stage(on_s3, *landed)
+    assert "s3://" in caught.value.where
+    s3.fault = None
+    stage(on_s3, *landed)
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_stage_outlasts_a_slow_down(
+    s3: S3, on_s3: Resources, landed: tuple[Bronze, Silver], stage: Stage
+) -> None:
+    s3.fail(503, "SlowDown", times=2)
+    stage(on_s3, *landed)
+    assert s3.fault is None, "it was met"
+
+
+@pytest.mark.parametrize("stage", ["land", "refine"])
+def test_a_lake_that_takes_no_writes(
+    s3: S3, on_s3: Resources, landed: tuple[Bronze, Silver], stage: str
+) -> None:
+    before = s3.objects()
+    s3.fail(403, "AccessDenied", method="PUT")
+    with pytest.raises(ConfigurationError, match="S3 refused access"):
+        STAGES[stage](on_s3, *landed)
+    assert s3.objects() == before
+
+
+def test_a_lake_bucket_that_is_missing(s3: S3, on_s3: Resources) -> None:
+    nowhere = replace(on_s3, lake=opened("s3://nolake"))
+    with pytest.raises(ConfigurationError, match="The bucket nolake does not exist"):
+        land(CALL_LOGS, DAY, nowhere)

@@ -6,6 +6,7 @@ from typing import Any
 from prefect.states import State
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -34,9 +35,10 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
     """How a run ended: first what failed, what it held back and what to do, if anything did."""
     if not state.is_completed():
         first, *rest = sentences(state.message or f"The run ended in {state.name}.")
-        _line(console, f"✘ {first}", "bold red")
+        _words(console, f"✘ {first}", "bold red")
         for sentence in rest:
-            _line(console, f"  {sentence}")
+            # what to do may be a command, which has to copy as one line.
+            (_line if "What to do" in sentence else _words)(console, f"  {sentence}")
     if not hasattr(given, "run_date"):  # a backfill, which has named its days
         if state.is_completed():
             _line(console, f"✔ Completed in {seconds:.1f} s: {state.message}", "bold green")
@@ -56,10 +58,18 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
         console.print()
         console.print(ledger_table(summary))
     for note in board.notes:
-        console.print(f"! {note}", style="yellow", markup=False)
+        _words(console, f"! {note}", "yellow")
     console.print()
     for label, where in where_to_look(summary, resources, state).items():
         console.print(Text(f"{label:<{LABEL}}", "bold").append(where, "not bold"), soft_wrap=True)
+
+
+def _words(console: Console, text: str, style: str = "") -> None:
+    if not console.is_terminal:
+        return _line(console, text, style)
+    indent = 2
+    console.print(Padding(Text(text.lstrip(), style), (0, 0, 0, indent * text.startswith(" "))))
+    return None
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

@@ -30,14 +30,12 @@ async def concluded(states: Mapping[str, State[Any]]) -> State[Any]:
         )
     elif held:
         sentences.append(f"Held back: {', '.join(held)}.")
-    if REPEAT not in " ".join(sentences):
-        sentences.append(REPEAT)
-    return Failed(message=" ".join(sentences))
+    return Failed(message=" ".join([*sentences, REPEAT]))
 
 
 async def _sentence(name: str, state: State[Any]) -> str:
     if name == "static_data":  # a flow of its own, which has said which of its tasks failed
-        return str(state.message)
+        return str(state.message).removesuffix(REPEAT).rstrip()
     error = await state.aresult(raise_on_failure=False)
     if isinstance(error, CoreTelecomsError):
         return f"{name} failed: {error}"

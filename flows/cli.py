@@ -92,13 +92,22 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--from", dest="start", help="first run date", **days)
     options.add_argument("--to", dest="end", help="last run date, included", **days)
     options.add_argument(
-        "--parallel", type=int, default=1, metavar="N", help="days at a time (default 1)"
+        "--parallel",
+        type=int,
+        metavar="N",
+        help="days at a time (default 1; with --deployment as many as its workers take)",
     )
     options.add_argument(
         "--force", action="store_true", help="load days again that the ledger has complete"
     )
     options.add_argument(
         "--refresh-static", action="store_true", help="load customers and agents again every day"
+    )
+    options.add_argument(
+        "--deployment",
+        metavar="NAME",
+        help="run each day through this deployment of daily, on any worker of its work pool: "
+        "daily/backfill-day",
     )
     given = options.parse_args(argv)
 
@@ -112,6 +121,7 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
             parallel=given.parallel,
             force=given.force,
             refresh_static=given.refresh_static,
+            deployment=given.deployment,
             return_state=True,
         )
 

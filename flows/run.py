@@ -23,15 +23,21 @@ STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e i
 
 
 def checked_run_date(run_date: date | None) -> date:
-    """The run date, today (UTC) when none is given. Raises RunDateError for a future one."""
+    """The run date; when none is given the day (UTC) for which the run was scheduled, today by hand.
+
+    Raises RunDateError for a future one.
+    """
     today = datetime.now(UTC).date()
-    if run_date is not None and run_date > today:
+    if run_date is None:
+        # a night that waited for a worker until after midnight is still of the day before.
+        return min(today, runtime.flow_run.scheduled_start_time.astimezone(UTC).date())
+    if run_date > today:
         raise RunDateError(
             f"The run date {run_date} is in the future",
             where=f"today is {today} (UTC)",
             todo="give a run date of today or earlier, as YYYY-MM-DD",
         )
-    return run_date or today
+    return run_date
 
 
 def run_name() -> str:

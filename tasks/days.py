@@ -1,5 +1,6 @@
 """Run dates of a backfill: which there are, which are loaded, whether static data comes first."""
 
+import asyncio
 from datetime import date, timedelta
 
 from prefect.variables import Variable
@@ -8,7 +9,7 @@ from blocks.database import connect
 from blocks.errors import RunDateError
 from blocks.resources import resolve
 from tasks.contracts import COMPLAINTS
-from tasks.state import FIRST_RUN, read_first_run
+from tasks.state import FIRST_RUN, empty_static_tables, read_first_run
 
 
 def days_between(start: date, end: date) -> list[date]:
@@ -36,6 +37,18 @@ def loaded_days(platform: str, days: list[date]) -> list[date]:
         return [row[0] for row in rows]
 
 
-async def needs_static() -> bool:
-    """Whether the first-run Variable asks for the static path."""
-    return read_first_run(await Variable.aget(FIRST_RUN))
+def loaded_rows(platform: str, day: date) -> int:
+    """How many complaints of a run date the ledger has as loaded."""
+    with connect(resolve(platform).warehouse_dsn, purpose="backfill") as connection:
+        row = connection.execute(
+            "SELECT sum(loaded)::bigint FROM ops.ledger WHERE run_date = %s AND entity = ANY (%s)",
+            [day, [entity.name for entity in COMPLAINTS]],
+        ).fetchone()
+    return (row and row[0]) or 0
+
+
+async def needs_static(platform: str) -> bool:
+    """Whether the next run will take the static path (G1, G10). Raises FirstRunVariableError."""
+    if read_first_run(await Variable.aget(FIRST_RUN)):
+        return True
+    return bool(await asyncio.to_thread(empty_static_tables, platform))

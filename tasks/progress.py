@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -48,6 +48,12 @@ class Board:
     listener: Callable[[Step], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def expect(self, names: Iterable[str]) -> None:
+        """Begin anew with these steps, all of them waiting."""
+        self.clear()
+        with self._lock:
+            self.steps.update((name, Step(name)) for name in names)
+
     def start(self, name: str) -> None:
         """The step begins, or begins again after a retry."""
         now = time.monotonic()
@@ -90,3 +96,4 @@ class Board:
 
 
 board = Board()
+days = Board()  # of a backfill: its steps are the run dates, their rows what was loaded

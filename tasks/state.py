@@ -80,9 +80,7 @@ def _load_type(platform: str, refresh_static: bool) -> LoadType:
     first_run = read_first_run(Variable.get(FIRST_RUN))
     if first_run or refresh_static:
         return LoadType.INITIAL
-    with _warehouse(platform) as connection:
-        empty = [entity.name for entity in STATIC if not _has_rows(connection, entity.name)]
-    if empty:
+    if empty := empty_static_tables(platform):
         names = " and ".join(f"conformed.{name}" for name in empty)
         warning = (
             f"The Variable {FIRST_RUN} says false, but {names} is empty: "
@@ -92,6 +90,12 @@ def _load_type(platform: str, refresh_static: bool) -> LoadType:
         board.note(warning)
         return LoadType.INITIAL
     return LoadType.INCREMENTAL
+
+
+def empty_static_tables(platform: str) -> list[str]:
+    """Static entities whose conformed table is missing or empty (G10)."""
+    with _warehouse(platform) as connection:
+        return [entity.name for entity in STATIC if not _has_rows(connection, entity.name)]
 
 
 @task(name="mark_first_run_complete", task_run_name="mark_first_run_complete", **OPTIONS)

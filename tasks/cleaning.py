@@ -1,6 +1,7 @@
 """What each value becomes (DESIGN section 5), as Polars expressions over stripped text.
 
 Every function takes an expression and gives another: null where the value can't be cleaned.
+Where one calls Python, it is once a batch, never once a value.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +22,15 @@ _WORD = _SPACE.replace("[", "[^", 1)
 _DAY = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
 _TIME = r"[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,6})?"
 _MOMENT = f"^{_DAY}(?:{_TIME})?$"
+_USUAL_MOMENT = f"^{_DAY} [0-9]{{2}}:[0-9]{{2}}:[0-5][0-9]$"
+_SECONDS = "%Y-%m-%d %H:%M:%S"
 
 DTYPES = {"date": pl.Date(), "timestamp": pl.Datetime("us"), "text": pl.String()}
 
 
 def stripped(value: pl.Expr) -> pl.Expr:
     """Without outer white space; empty is null."""
-    bare = value.str.strip_chars(WHITE_SPACE)
-    return pl.when(bare != "").then(bare)
+    return value.str.strip_chars(WHITE_SPACE).replace("", None)
 
 
 def cleaned(field: Field) -> pl.Expr:
@@ -64,21 +66,22 @@ def _titled(values: pl.Series) -> pl.Series:
 
 def one_of(value: pl.Expr, choices: Sequence[str]) -> pl.Expr:
     """The choice that equals the value when both are lower-cased."""
-    return value.str.to_lowercase().replace_strict(
-        [choice.lower() for choice in choices],
-        list(choices),
-        default=None,
-        return_dtype=pl.String,
-    )
+    return _any_case(value, {choice.lower(): choice for choice in choices})
 
 
 def state(value: pl.Expr) -> pl.Expr:
     """A state's name, from its name in any case or its code."""
-    names = list(STATES.values())
-    known = [text.lower() for text in (*STATES, *names)]
-    return value.str.to_lowercase().replace_strict(
-        known, names + names, default=None, return_dtype=pl.String
-    )
+    by_code = {code.lower(): name for code, name in STATES.items()}
+    return _any_case(value, by_code | {name.lower(): name for name in STATES.values()})
+
+
+def _any_case(value: pl.Expr, known: dict[str, str]) -> pl.Expr:
+    def rule(distinct: pl.Expr) -> pl.Expr:
+        return distinct.str.to_lowercase().replace_strict(
+            known, default=None, return_dtype=pl.String
+        )
+
+    return _by_distinct(value, rule, pl.String())
 
 
 def email(value: pl.Expr) -> pl.Expr:
@@ -107,22 +110,46 @@ def email(value: pl.Expr) -> pl.Expr:
 
 def day(value: pl.Expr) -> pl.Expr:
     """A date, or the day of a timestamp."""
-    return moment(value).dt.date()
+    return _by_distinct(value, lambda distinct: _any_moment(distinct).dt.date(), pl.Date())
 
 
 def moment(value: pl.Expr) -> pl.Expr:
     """A timestamp; a bare date is midnight."""
+    return value.map_batches(_moments, return_dtype=pl.Datetime("us"), is_elementwise=True)
+
+
+def _moments(values: pl.Series) -> pl.Series:
+    """The usual spelling at once; what else there is, apart."""
+    usual = values.str.contains(_USUAL_MOMENT)
+    moments = values.str.to_datetime(_SECONDS, time_unit="us", strict=False, cache=False)
+    places = (~usual).arg_true()
+    if places.is_empty():
+        return moments
+    others = values.gather(places).to_frame("value").select(_any_moment(pl.col("value")))
+    return moments.scatter(places, others.to_series())
+
+
+def _any_moment(value: pl.Expr) -> pl.Expr:
     # Polars alone would also take 2025-1-1, +2025-01-01 and a 60th second.
-    text = pl.when(value.str.contains(_MOMENT)).then(value)
-    whole = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    rest = pl.when(whole.is_null()).then(text)
+    text = pl.when(value.str.contains(_MOMENT)).then(value).str.replace("T", " ", literal=True)
     return pl.coalesce(
-        whole,
-        rest.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
-        rest.str.replace("T", " ", literal=True).str.to_datetime(
-            "%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False
-        ),
+        text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
+        text.str.to_datetime(f"{_SECONDS}%.f", time_unit="us", strict=False),
     )
+
+
+def _by_distinct(value: pl.Expr, rule: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType) -> pl.Expr:
+    """The rule, asked once for each distinct value of a batch: most columns have few."""
+
+    def mapped(values: pl.Series) -> pl.Series:
+        distinct = values.unique()
+        column = pl.col(values.name)
+        if distinct.len() * 2 >= values.len():
+            return values.to_frame().select(rule(column)).to_series()
+        results = distinct.to_frame().select(rule(column)).to_series()
+        return values.replace_strict(distinct, results, return_dtype=dtype)
+
+    return value.map_batches(mapped, return_dtype=dtype, is_elementwise=True)
 
 
 def zip_code(address: pl.Expr) -> pl.Expr:

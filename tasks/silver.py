@@ -172,17 +172,29 @@ def _sorted_out(entity: Entity, raw: pl.DataFrame, duplicates: Duplicates) -> _R
     is_exact = row.is_in(exact.cast(pl.Int64).implode())
     is_missing = missing & ~is_exact
     is_superseded = row.is_in(superseded.cast(pl.Int64).implode())
-    rejected = raw.select(
+    rejected = is_missing | is_superseded
+    stays = ~(is_exact | rejected)
+    return _Rows(
+        raw.filter(stays),
+        text.filter(stays),
+        _rejected(entity, raw.filter(rejected), text[entity.key].filter(rejected)),
+        int(is_missing.sum()),
+    )
+
+
+def _rejected(entity: Entity, raw: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Rows that go no further, with their original values."""
+    without_key = pl.col("record_key").is_null()
+    superseded = f"a later row of the same day has the same {entity.key}"
+    return raw.with_columns(record_key=keys).select(
         "source_row",
-        issue=pl.when(is_missing).then(pl.lit("missing_key")).otherwise(pl.lit("duplicate_key")),
-        reason=pl.when(is_missing)
+        issue=pl.when(without_key).then(pl.lit("missing_key")).otherwise(pl.lit("duplicate_key")),
+        reason=pl.when(without_key)
         .then(pl.lit(f"{entity.key} is empty"))
-        .otherwise(pl.lit(f"a later row of the same day has the same {entity.key}")),
-        record_key=text[entity.key],
-        record=pl.struct(names).struct.json_encode(),
-    ).filter(is_missing | is_superseded)
-    stays = ~(is_exact | is_missing | is_superseded)
-    return _Rows(raw.filter(stays), text.filter(stays), rejected, int(is_missing.sum()))
+        .otherwise(pl.lit(superseded)),
+        record_key="record_key",
+        record=pl.struct(f.name for f in entity.fields).struct.json_encode(),
+    )
 
 
 def _typed(entity: Entity, text: pl.DataFrame) -> pl.DataFrame:

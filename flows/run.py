@@ -10,6 +10,7 @@ from prefect import Task, get_client, get_run_logger, runtime
 from prefect.context import SyncClientContext
 from prefect.futures import PrefectFuture
 from prefect.states import State
+from prefect.tasks import MaterializingTask
 
 from blocks.errors import DatabaseUnavailableError, RunDateError
 from tasks import guard
@@ -23,7 +24,7 @@ STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e i
 
 
 def checked_run_date(run_date: date | None) -> date:
-    """The run date; when none is given the day (UTC) for which the run was scheduled, today by hand.
+    """The run date; when none is given, the day (UTC) that the run was scheduled for, or today.
 
     Raises RunDateError for a future one.
     """
@@ -50,6 +51,9 @@ def run_name() -> str:
 def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
     """A stage's task under its name in the graph: `ingest` of `call_logs` is ingest_call_logs."""
     name = f"{task.name}_{entity}"
+    if isinstance(task, MaterializingTask):
+        assets = [f"{asset.key}/{entity}" for asset in task.assets]
+        return task.with_options(name=name, task_run_name=name, assets=assets)
     return task.with_options(name=name, task_run_name=name)
 
 

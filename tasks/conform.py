@@ -140,10 +140,13 @@ def _find_orphans(connection: Connection, entity: Entity, silver: Silver) -> pl.
         with connection.cursor().copy(
             "COPY (SELECT record_key, reason FROM orphans) TO STDOUT (FORMAT csv)"
         ) as pipe:
-            text = b"".join(pipe)
-    if not text:
+            text = BytesIO()
+            for part in pipe:
+                text.write(part)
+    if not text.tell():
         return pl.DataFrame(schema=ORPHANS)
-    return pl.read_csv(BytesIO(text), has_header=False, schema=ORPHANS)
+    text.seek(0)
+    return pl.read_csv(text, has_header=False, schema=ORPHANS)
 
 
 def _remove_orphans(connection: Connection, entity: Entity, silver: Silver) -> int:

@@ -2,7 +2,6 @@
 
 import time
 
-import polars as pl
 from psycopg import sql
 
 from blocks.database import Connection
@@ -12,7 +11,7 @@ from tasks.contracts import Entity
 from tasks.copying import OnRows, copy, encoded, read_slices
 from tasks.ledger import write_ledger
 from tasks.references import Loaded, Silver
-from tasks.rejected import ORPHANS, replace_rejected
+from tasks.rejected import replace_rejected
 
 _INCOMING = sql.Identifier("pg_temp", "incoming")
 
@@ -36,9 +35,7 @@ def load_static(
             batches = _copy_incoming(connection, entity, silver, resources, on_rows)
             updated = _update(connection, entity, silver)
             inserted = _insert(connection, entity, silver)
-            field_problems = replace_rejected(
-                connection, entity, silver, resources, flow_run_id, pl.DataFrame(schema=ORPHANS)
-            )
+            field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
             loaded = Loaded(
                 entity=entity.name,
                 run_date=silver.run_date,

@@ -28,6 +28,7 @@ from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
 from tasks.publish import publish
+from tasks.slack import tell_of_failure
 from tasks.state import (
     LoadType,
     cleanup_checkpoints,
@@ -42,7 +43,12 @@ from tasks.warehouse import run_dbt
 CHANNELS = [entity.name for entity in COMPLAINTS]
 
 
-@flow(name="daily", flow_run_name=run_name)
+@flow(
+    name="daily",
+    flow_run_name=run_name,
+    on_failure=[tell_of_failure],
+    on_crashed=[tell_of_failure],
+)
 async def daily(
     run_date: date | None = None, platform: str = "local", refresh_static: bool = False
 ) -> State[Any]:

@@ -132,9 +132,13 @@ def waiting_for(board: Board) -> str:
         return "loading"
     if board.flow_runs:
         return "reaching the database"
-    if url := os.environ.get("PREFECT_API_URL"):
-        return f"asking Prefect at {url}"
-    return "starting a Prefect server for this run"
+    return f"starting {where_prefect_is()}"
+
+
+def where_prefect_is() -> str:
+    """The Prefect server that keeps the run: one that is there, or one of its own."""
+    url = os.environ.get("PREFECT_API_URL")
+    return f"with Prefect at {url}" if url else "on a Prefect server of its own (some seconds)"
 
 
 def _stages() -> Text:

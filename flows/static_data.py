@@ -20,11 +20,17 @@ from tasks.contracts import STATIC
 from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
+from tasks.slack import tell_of_failure
 from tasks.state import create_all_tables, mark_first_run_complete
 from tasks.transform import transform
 
 
-@flow(name="static_data", flow_run_name=run_name)
+@flow(
+    name="static_data",
+    flow_run_name=run_name,
+    on_failure=[tell_of_failure],
+    on_crashed=[tell_of_failure],
+)
 async def static_data(
     run_date: date | None = None, platform: str = "local", within_daily: bool = False
 ) -> State[Any]:

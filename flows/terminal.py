@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from flows import interrupt
-from flows.picture import MARKS, NARROWEST, Picture, waiting_for
+from flows.picture import MARKS, NARROWEST, Picture, where_prefect_is
 from flows.quiet import Screen
 from tasks.progress import Status, Step, board
 
@@ -34,7 +34,7 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
 
             tell(console, state, given, picture.seconds)
         except Exception as error:
-            console.print(f"✘ {_said(error)}", style="bold red")
+            console.print(f"✘ {_said(error)}", style="bold red", markup=False, soft_wrap=True)
             screen.keep()
             return 1
         if not state.is_completed():
@@ -65,7 +65,7 @@ def watching(console: Console, picture: Picture) -> AbstractContextManager[Any]:
         if step.status not in (Status.RUNNING, Status.WAITING):
             console.print(plain_line(step), soft_wrap=True, style=_style(step))
 
-    console.print(f"{'starting':<9}  {picture.title}: {waiting_for(board)}")
+    console.print(f"{'starting':<9}  {picture.title}, {where_prefect_is()}", soft_wrap=True)
     board.listener = line
     return nullcontext()
 

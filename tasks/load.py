@@ -2,6 +2,7 @@
 
 from prefect import runtime
 from prefect.assets import materialize
+from prefect.context import AssetContext
 
 from blocks.resources import resolve
 from tasks.conform import load_day
@@ -10,8 +11,10 @@ from tasks.references import Loaded, Silver
 from tasks.stage import OPTIONS, logger, stage
 from tasks.upsert import load_static
 
+ASSETS = "postgres://warehouse/conformed"  # one below it for each table: flows name the task so
 
-@materialize("postgres://warehouse/conformed", by="psycopg", name="load", **OPTIONS)
+
+@materialize(ASSETS, by="psycopg", name="load", **OPTIONS)
 def load(silver: Silver, platform: str) -> Loaded:
     """Load a silver file; the ledger row it wrote.
 
@@ -29,4 +32,7 @@ def load(silver: Silver, platform: str) -> Loaded:
             loaded.batches,
             loaded.batches_resumed,
         )
+        context = AssetContext.get()
+        for table in context.downstream_assets if context else ():
+            table.add_metadata({"run_date": str(loaded.run_date), "loaded": loaded.loaded})
         return loaded

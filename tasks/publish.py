@@ -1,4 +1,4 @@
-"""Shows a finished run to people: artifacts in Prefect's UI, an event, Slack.
+"""Shows a finished run to people: artifacts in Prefect's UI, an event, a word to Slack.
 
 None of it decides how the run ended: what can't be shown is a warning.
 """
@@ -10,67 +10,93 @@ from typing import Any
 
 from prefect import runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.events import emit_event
 from prefect.states import State
 
 from blocks.errors import CoreTelecomsError
 from blocks.resources import resolve
+from tasks import report, slack
 from tasks.stage import logger
 from tasks.summary import Summary, read_summary
+
+SUMMARY_KEY = "daily-summary"  # of artifacts: the same for every run, so that Prefect's UI shows
+LEDGER_KEY = "daily-ledger"  # the history behind the newest
+FINISHED = "coretelecoms.daily.finished"
 
 
 async def publish(
     state: State[Any], run_date: date, platform: str, steps: Mapping[str, State[Any]]
 ) -> None:
-    """Show how a run ended. Never raises for a picture that can't be shown."""
+    """Show how a daily run ended. Never raises for what can't be shown."""
     runs = [str(runtime.flow_run.id)]
     if static := steps.get("static_data"):
         runs.append(str(static.state_details.flow_run_id))
+    run = report.Run(
+        name=f"daily-{run_date}",
+        load_type=_load_type(steps),
+        state=state,
+        steps=steps,
+        summary=await _summary(platform, run_date, runs),
+    )
+    await asyncio.gather(_artifacts(run), asyncio.to_thread(_event, run))
+    if state.is_completed():  # a failed run tells by itself, whatever ended it
+        await slack.tell_of_success(run, platform)
+
+
+def _load_type(steps: Mapping[str, State[Any]]) -> str:
+    if "static_data" in steps:
+        return "initial"
+    decided = steps.get("determine_load_type")
+    return "incremental" if decided and decided.is_completed() else "undecided"
+
+
+async def _summary(platform: str, run_date: date, runs: list[str]) -> Summary:
     try:
         dsn = resolve(platform).warehouse_dsn
-        summary = await asyncio.to_thread(read_summary, dsn, run_date, runs)
+        return await asyncio.to_thread(read_summary, dsn, run_date, runs)
     except CoreTelecomsError as error:
         logger().warning("No summary: %s", error)
-        summary = Summary(run_date)
+        return Summary(run_date)
+
+
+async def _artifacts(run: report.Run) -> None:
+    day = run.summary.run_date
     try:
         await acreate_markdown_artifact(
-            markdown(state, summary, initial="static_data" in steps),
-            key=f"daily-{run_date}",
-            description=f"The daily run of {run_date}",
+            report.markdown(run), key=SUMMARY_KEY, description=f"The daily run of {day}"
         )
-        if summary.ledger:
+        if run.summary.ledger:
             await acreate_table_artifact(
-                summary.ledger, key="ledger", description=f"Where every row went, {run_date}"
+                report.ledger_rows(run),
+                key=LEDGER_KEY,
+                description=f"Where every row of {day} went",
             )
     except Exception as error:
         logger().warning("No artifacts: %s", type(error).__name__)
 
 
-def markdown(state: State[Any], summary: Summary, initial: bool) -> str:
-    """A run's summary as Markdown: the path taken, the ledger, quarantine, field problems."""
-    path = "initial (complaints waited for customers and agents)"
-    if not initial:
-        path = "incremental (static path skipped, complaints went at once)"
-    parts = [f"# {summary.run_date}: {state.name}", f"Path: **{path}**"]
-    if state.message and not state.is_completed():
-        parts.append(f"> {state.message}")
-    for title, rows in (
-        ("Ledger", summary.ledger),
-        ("Quarantine", summary.quarantine),
-        ("Field problems", summary.problems),
-    ):
-        parts.append(f"## {title}")
-        parts.append(_table(rows) if rows else "None.")
-    return "\n\n".join(parts)
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    columns = list(rows[0])
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    lines += [" | ".join(_cell(row[column]) for column in columns) for row in rows]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _event(run: report.Run) -> None:
+    """Tell Prefect's automations: docs/deployment.md has two that listen."""
+    summary = run.summary
+    day, share = summary.run_date, summary.quarantine_share
+    try:
+        emit_event(
+            FINISHED,
+            resource={
+                "prefect.resource.id": f"coretelecoms.daily.{day}",
+                "prefect.resource.name": run.name,
+                "coretelecoms.state": run.state.name or "",
+                # automations compare text alone: zeros in front keep the order of numbers.
+                "coretelecoms.quarantine-percent": f"{100 * share:06.2f}",
+            },
+            payload={
+                "run_date": str(day),
+                "load_type": run.load_type,
+                "state": run.state.name,
+                "quarantine_share": share,
+                "rows_read": summary.total("rows_read"),
+                "loaded": summary.total("loaded"),
+            },
+        )
+    except Exception as error:
+        logger().warning("No event: %s", type(error).__name__)

@@ -2,7 +2,9 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import polars as pl
 from psycopg import sql
 
 from blocks.database import Connection, address
@@ -25,6 +27,8 @@ _AS_STORED = (
     "SET LOCAL bytea_output = 'hex'",
     "SET LOCAL client_encoding = 'UTF8'",
 )
+# stands before every value that is there: in CSV an empty text would come back as null.
+_THERE = sql.Literal("=")
 
 
 @contextmanager
@@ -53,13 +57,16 @@ def read_table(connection: Connection, schema: str, table: str) -> Iterator[Sour
         )
     statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(
         sql.SQL(", ").join(
-            sql.SQL("{0}::text AS {0}").format(sql.Identifier(name)) for name in columns
+            sql.SQL("{} || {}::text AS {}").format(_THERE, *[sql.Identifier(name)] * 2)
+            for name in columns
         ),
         sql.Identifier(schema, table),
     )
     blocks = _copied(connection, statement)
     try:
-        yield read_csv(blocks, where)
+        source = read_csv(blocks, where)
+        frames = (frame.select(pl.all().str.slice(1)) for frame in source.frames)
+        yield replace(source, frames=frames)
     finally:
         # a COPY left half read must be cancelled: the connection can't even roll back before.
         blocks.close()

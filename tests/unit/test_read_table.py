@@ -36,12 +36,13 @@ def test_values_are_text_as_postgres_spells_them(connection: Connection) -> None
     connection.execute(
         "INSERT INTO customer_complaints.forms VALUES "
         "(1, ' x ', '2025-11-20 10:00:00.5', '2025-11-20', true, 0.1, E'q\"u,o\\nte\\rx'), "
-        "(2, '', NULL, NULL, NULL, NULL, 'NULL')"
+        "(2, '', NULL, NULL, NULL, NULL, 'NULL'), (3, '=', NULL, NULL, NULL, NULL, '')"
     )
     assert rows_of(connection) == [
         ("column1", "customeR iD", "at", "day", "yes", "rate", 'a"b,c'),
         ("1", " x ", "2025-11-20 10:00:00.5", "2025-11-20", "true", "0.1", 'q"u,o\nte\rx'),
-        ("2", None, None, None, None, None, "NULL"),
+        ("2", "", None, None, None, None, "NULL"),
+        ("3", "=", None, None, None, None, ""),
     ]
 
 

@@ -9,6 +9,7 @@ from prefect_sqlalchemy import (  # type: ignore[import-untyped]
 )
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+from pydantic import ValidationError
 
 from blocks.errors import ConfigurationError
 
@@ -44,8 +45,8 @@ def connector(dsn: str, setting: str) -> SqlAlchemyConnector:
     Raises ConfigurationError naming the setting it came from.
     """
     try:
-        parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
-    except ProgrammingError:
+        return _connector(dsn, setting)
+    except (ProgrammingError, ValidationError):
         # without its text, which quotes the string.
         raise ConfigurationError(
             "Not a PostgreSQL connection string",
@@ -53,6 +54,10 @@ def connector(dsn: str, setting: str) -> SqlAlchemyConnector:
             todo="give postgresql://user:password@host:port/database, special characters of the "
             "password percent-encoded",
         ) from None
+
+
+def _connector(dsn: str, setting: str) -> SqlAlchemyConnector:
+    parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
     if "sslpassword" in parts:
         raise ConfigurationError(
             "The connection string holds an sslpassword, which a block would show",

@@ -1,6 +1,8 @@
 """The platform block: all that the pipeline touches, as one Prefect block made of others."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -13,7 +15,7 @@ from prefect_sqlalchemy import (  # type: ignore[import-untyped]
     ConnectionComponents,
     SqlAlchemyConnector,
 )
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from blocks.connectors import dsn
 from blocks.errors import ConfigurationError, TransientError
@@ -80,22 +82,17 @@ class Platform(Block):
         again = f"python -m blocks.register --name {name}"
         try:
             # without `_sync` a caller inside an async flow would be given a coroutine.
-            return cls.load(name, _sync=True)  # type: ignore
+            with asking_prefect():
+                return cls.load(name, _sync=True)  # type: ignore
         except ValueError:
             raise ConfigurationError(
                 f"There is no platform block named {name!r}",
                 where="Prefect's blocks",
                 todo=f"register it ({again}), or run with --platform local",
             ) from None
-        except PrefectHTTPStatusError as error:
-            raise _api_refused(error) from None
-        except httpx.HTTPError as error:
-            raise TransientError(
-                f"Prefect's API did not answer ({type(error).__name__})",
-                where="PREFECT_API_URL",
-                todo="check that the server is up, then run again",
-            ) from None
-        except RuntimeError:
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
             # its cause may quote what is stored.
             raise ConfigurationError(
                 f"The platform block {name!r} is not complete, or of another version",
@@ -105,39 +102,47 @@ class Platform(Block):
 
     def resources(self, name: str) -> Resources:
         """What the tasks need of it. Raises ConfigurationError."""
-        sheet = self.sheet_credentials.get() if self.sheet_credentials else None
         warehouse = dsn(self.warehouse)
         return Resources(
             platform=name,
-            source=_store(self.source, name),
-            lake=_store(self.lake, name),
+            source=store_of(self.source, name),
+            lake=store_of(self.lake, name),
             agents_url=self.agents_url,
             warehouse_dsn=warehouse,
             web_forms_dsn=dsn(self.web_forms) if self.web_forms else warehouse,
             batch_rows=self.batch_rows,
-            # a Secret turns JSON text into what it says.
-            sheet_credentials=sheet
-            if sheet is None or isinstance(sheet, str)
-            else json.dumps(sheet),
+            sheet_credentials=sheet_key(self.sheet_credentials),
             slack_url=self.alerts.url.get_secret_value() if self.alerts else None,
             slack_on_success=self.notify_on_success,
-            opened=lambda url: self._opened(url, name),
+            opened=opener(self.source, name),
         )
 
-    def _opened(self, url: str, name: str) -> Store:
-        if url.startswith("s3:") and isinstance(self.source, S3Bucket):
-            return S3Store.at(url, _access(self.source.credentials, name))
-        return opened(url)
+
+def sheet_key(secret: Secret[Any] | None) -> str | None:
+    """The service account's key as JSON text: a loaded Secret gives what the text says."""
+    key = secret.get() if secret else None
+    return key if key is None or isinstance(key, str) else json.dumps(key)
 
 
-def _store(place: S3Bucket | str, name: str) -> Store:
+def opener(source: S3Bucket | str, name: str) -> Callable[[str], Store]:
+    """What opens a store at an address of its own, with the source's credentials if on S3."""
+    if isinstance(source, str):
+        return opened
+    access = access_of(source.credentials, name)
+    return lambda url: S3Store.at(url, access) if url.startswith("s3:") else opened(url)
+
+
+def store_of(place: S3Bucket | str, name: str) -> Store:
+    """The store of a bucket block or a folder's path; `name` is the platform's, for messages."""
     if isinstance(place, str):
         return opened(place)
-    access = _access(place.credentials, name)
+    access = access_of(place.credentials, name)
     return S3Store(place.bucket_name, place.bucket_folder.strip("/"), access)
 
 
-def _access(credentials: AwsCredentials | MinIOCredentials, name: str) -> Access:
+def access_of(credentials: AwsCredentials | MinIOCredentials, name: str) -> Access:
+    """The way into S3 that a credentials block describes."""
+
     def connect() -> tuple[Any, dict[str, Any]]:
         parameters = credentials.aws_client_parameters.get_params_override()
         if credentials.region_name:
@@ -147,14 +152,35 @@ def _access(credentials: AwsCredentials | MinIOCredentials, name: str) -> Access
     return Access(connect, f"AWS credentials of the platform block {name}")
 
 
-def _api_refused(error: PrefectHTTPStatusError) -> Exception:
-    status = error.response.status_code
-    if status in (401, 403):
-        return ConfigurationError(
-            f"Prefect's API refused access ({status})",
-            where="PREFECT_API_URL",
-            todo="check PREFECT_API_URL and PREFECT_API_KEY (prefect cloud login)",
-        )
-    return TransientError(
-        f"Prefect's API could not answer ({status})", where="PREFECT_API_URL", todo="run again"
-    )
+@contextmanager
+def asking_prefect() -> Iterator[None]:
+    """Turn what Prefect's API answers, or its silence, into our errors."""
+    where = "PREFECT_API_URL"
+    try:
+        yield
+    except PrefectHTTPStatusError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise ConfigurationError(
+                f"Prefect's API refused access ({status})",
+                where=where,
+                todo="check PREFECT_API_URL and PREFECT_API_KEY (prefect cloud login)",
+            ) from None
+        raise TransientError(
+            f"Prefect's API could not answer ({status})", where=where, todo="run again"
+        ) from None
+    except httpx.HTTPError as error:
+        raise TransientError(
+            f"Prefect's API did not answer ({type(error).__name__})",
+            where=where,
+            todo="check that the server is up, then run again",
+        ) from None
+    except RuntimeError as error:
+        if "ephemeral" not in str(error):
+            raise
+        raise TransientError(
+            "Prefect's temporary server did not start in time",
+            where="this machine",
+            todo="run again, set PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more, "
+            "or start a server and set PREFECT_API_URL",
+        ) from None

@@ -33,8 +33,13 @@ class Resources:
 
     def located(self, url: str) -> tuple[Store, str]:
         """The store and key of a file that has an address of its own, such as `agents_url`."""
-        parent, slash, name = url.rpartition("/")
-        return self.opened(parent or slash or "."), name
+        return located(url, self.opened)
+
+
+def located(url: str, opened: Callable[[str], Store]) -> tuple[Store, str]:
+    """The store and key of one file's address."""
+    parent, slash, name = url.rpartition("/")
+    return opened(parent or slash or "."), name
 
 
 def resolve(platform: str = "local") -> Resources:

@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from blocks.errors import ConfigurationError
 
 
 class Settings(BaseSettings):
@@ -78,5 +80,19 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings, read once a process."""
-    return Settings()
+    """The settings, read once a process. Raises ConfigurationError."""
+    return read(Path(".env"))
+
+
+def read(env_file: Path) -> Settings:
+    """The settings of the environment and a `.env` file. Raises ConfigurationError."""
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        # without its text, which quotes what was set.
+        wrong = {f"CORETELECOMS_{problem['loc'][0]}".upper() for problem in error.errors()}
+        raise ConfigurationError(
+            f"Not a valid value: {', '.join(sorted(wrong))}",
+            where="the environment or .env",
+            todo="see docs/configuration.md for what it may be",
+        ) from None

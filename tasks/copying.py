@@ -82,6 +82,15 @@ def copy(
     return cursor.rowcount
 
 
+def replaced(silver: Silver, rows: int) -> FileReplacedError:
+    """The error for a silver file that has other rows than its reference says."""
+    return FileReplacedError(
+        f"The silver file has {rows} rows, its reference says {silver.rows}",
+        where=silver.key,
+        todo="another run replaced the file: run again",
+    )
+
+
 @dataclass
 class Staged:
     """How a day's staging table came to hold its rows."""
@@ -117,11 +126,7 @@ def copy_day(
         if on_rows:
             on_rows(rows)
     if staged.rows != silver.rows:
-        raise FileReplacedError(
-            f"The silver file has {staged.rows} rows, its reference says {silver.rows}",
-            where=silver.key,
-            todo="another run replaced the file: run again",
-        )
+        raise replaced(silver, staged.rows)
     return staged
 
 

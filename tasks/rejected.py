@@ -10,7 +10,7 @@ from blocks.database import Connection
 from blocks.resources import Resources
 from tasks.columns import match_columns
 from tasks.contracts import Entity
-from tasks.copying import copy, encoded, read_slices
+from tasks.copying import FileReplacedError, copy, encoded, read_slices
 from tasks.references import Silver
 
 _RECORDS = sql.Identifier("quarantine", "records")
@@ -48,7 +48,14 @@ def replace_rejected(
         places = _places(entity, silver, resources, orphans)
         records = chain(records, _orphan_records(entity, silver, resources, places))
         problems = _without(problems, places)
-    _copy_all(connection, _RECORDS, (f.select(*_REJECT[1:], *of_run) for f in records))
+    kept = _copy_all(connection, _RECORDS, (f.select(*_REJECT[1:], *of_run) for f in records))
+    expected = rejects + (0 if orphans is None else orphans.height)
+    if kept != expected:
+        raise FileReplacedError(
+            f"{kept} rows for the quarantine were found, there should be {expected}",
+            where=f"{silver.rejects_key}, {silver.key}",
+            todo="another run replaced the files: run again",
+        )
     return _copy_all(connection, _PROBLEMS, (f.select(*_PROBLEM[1:], *of_day) for f in problems))
 
 

@@ -8,7 +8,7 @@ from blocks.database import Connection
 from blocks.resources import Resources
 from tasks import locks, tables
 from tasks.contracts import Entity
-from tasks.copying import OnRows, copy, encoded, read_slices
+from tasks.copying import OnRows, copy, encoded, read_slices, replaced
 from tasks.ledger import write_ledger
 from tasks.references import Loaded, Silver
 from tasks.rejected import replace_rejected
@@ -70,13 +70,15 @@ def _copy_incoming(
             "CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"
         ).format(tables.names(entity.columns), tables.conformed(entity))
     )
-    batches = 0
+    batches = copied = 0
     frames = read_slices(resources, silver.key, entity.columns, silver.rows)
     for rows, text in encoded(frames):
-        copy(connection, _INCOMING, entity.columns, rows, text)
+        copied += copy(connection, _INCOMING, entity.columns, rows, text)
         batches += 1
         if on_rows:
             on_rows(rows)
+    if copied != silver.rows:
+        raise replaced(silver, copied)
     connection.execute("ANALYZE incoming")
     return batches
 

@@ -12,6 +12,7 @@ from blocks.database import connect
 from blocks.errors import CoreTelecomsError
 from blocks.resources import Resources
 from tasks.contracts import AGENTS, CUSTOMERS
+from tasks.copying import FileReplacedError
 from tasks.references import Loaded
 from tasks.tables import create_all_tables
 from tasks.upsert import load_static
@@ -121,6 +122,16 @@ def test_no_row_is_loaded_when_one_is_rejected(resources: Resources) -> None:
 def _load_unbalanced(resources: Resources, reject: dict[str, Any]) -> None:
     day = Day(CUSTOMERS, [{"customer_id": str(i)} for i in range(30)], rejects=[reject])
     load_static(CUSTOMERS, replace(day.write(resources), missing_key=1), resources)
+
+
+@pytest.mark.parametrize("counts", [{"rows": 4}, {"missing_key": 1, "rows_read": 4}], ids=str)
+def test_files_that_are_not_their_reference_are_not_loaded(
+    resources: Resources, counts: dict[str, int]
+) -> None:
+    silver = Day(CUSTOMERS, [{"customer_id": str(i)} for i in range(3)]).write(resources)
+    with pytest.raises(FileReplacedError):
+        load_static(CUSTOMERS, replace(silver, **counts), resources)  # type: ignore[arg-type]
+    assert _names(resources) == {}
 
 
 def test_a_load_works_while_another_session_reads(resources: Resources) -> None:

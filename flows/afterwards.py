@@ -42,6 +42,7 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
     if not hasattr(given, "run_date"):  # a backfill, which has named its days
         if state.is_completed():
             _line(console, f"✔ Completed in {seconds:.1f} s: {state.message}", "bold green")
+        _notes(console)
         return
     try:
         resources = resolve(given.platform)
@@ -70,6 +71,11 @@ def _words(console: Console, text: str, style: str = "") -> None:
     indent = 2
     console.print(Padding(Text(text.lstrip(), style), (0, 0, 0, indent * text.startswith(" "))))
     return None
+
+
+def _notes(console: Console) -> None:
+    for note in board.notes:
+        console.print(f"! {note}", style="yellow", markup=False)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

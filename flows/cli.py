@@ -88,12 +88,12 @@ def static_data_command(argv: Sequence[str] | None = None) -> int:
 def backfill_command(argv: Sequence[str] | None = None) -> int:
     """`python -m flows.backfill`."""
     options = parser("backfill", "Run every run date of a range that is not loaded yet.")
-    days: dict[str, Any] = {"type": run_date, "metavar": "YYYY-MM-DD", "required": True}
+    days: dict[str, Any] = {"type": run_date, "metavar": "YYYY-MM-DD"}
     options.add_argument("--from", dest="start", help="first run date", **days)
     options.add_argument("--to", dest="end", help="last run date, included", **days)
     options.add_argument(
         "--parallel",
-        type=int,
+        type=_at_least_one,
         metavar="N",
         help="days at a time (default 1; with --deployment as many as its workers take)",
     )
@@ -109,9 +109,24 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
         help="run each day through this deployment of daily, on any worker of its work pool: "
         "daily/backfill-day",
     )
+    options.add_argument(
+        "--quarantined",
+        action="store_true",
+        help="instead: load again, from bronze, the days (of the range, if given) that hold "
+        "orphans whose customer and agent have arrived since",
+    )
     given = options.parse_args(argv)
+    if not given.quarantined and not (given.start and given.end):
+        options.error("give --from and --to (or --quarantined)")
+    if given.quarantined and (given.parallel or given.force or given.deployment):
+        options.error("--quarantined goes with --from, --to and --platform alone")
 
     def run() -> Any:
+        if given.quarantined:
+            from flows.replay import replay_quarantine
+
+            return replay_quarantine(given.start, given.end, given.platform, return_state=True)
+
         from flows.backfill import backfill
 
         return backfill(
@@ -126,6 +141,12 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
         )
 
     return _run(run, given)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: 1, 2, 3 …")
+    return int(text)
 
 
 def quiet() -> None:

@@ -29,11 +29,11 @@ _CELL, _LABEL = 18, 17  # widths
 GAPS = ("   ", "  ", "")  # behind each stage; the gate stands in the first
 
 
-class Picture:
-    """What every step of a run does right now, the gate between the static data and the rest."""
+class View:
+    """What a picture shows: a board's steps, under a title, since a moment."""
 
-    def __init__(self, board: Board, title: str, *, static_alone: bool = False) -> None:
-        self.board, self.title, self.static_alone = board, title, static_alone
+    def __init__(self, board: Board, title: str) -> None:
+        self.board, self.title = board, title
         self.began = time.monotonic()
         self.ended: float | None = None
 
@@ -45,6 +45,14 @@ class Picture:
     def end(self) -> None:
         """Stop the clock."""
         self.ended = time.monotonic()
+
+
+class Picture(View):
+    """What every step of a run does right now, the gate between the static data and the rest."""
+
+    def __init__(self, board: Board, title: str, *, static_alone: bool = False) -> None:
+        super().__init__(board, title)
+        self.static_alone = static_alone
 
     def __rich__(self) -> Group:
         parts: list[RenderableType] = [self._head(), ""]
@@ -63,7 +71,7 @@ class Picture:
             head.append(f" · {path}", "bold")
         head.append(f"  {seconds:.1f} s", "dim")
         if self.ended is None and not self.board.steps:
-            head.append(f"  {_spin(seconds)} {waiting_for(self.board)}", "cyan")
+            head.append(f"  {spinning(seconds)} {waiting_for(self.board)}", "cyan")
         return head
 
     def _step(self, name: str) -> Step:
@@ -175,11 +183,12 @@ def _seconds(seconds: float) -> str:
 def _mark(step: Step) -> tuple[str, str]:
     mark, style = MARKS[step.status]
     if step.status is Status.RUNNING and step.seconds is not None:
-        mark = _spin(step.seconds)
+        mark = spinning(step.seconds)
     return mark, style
 
 
-def _spin(seconds: float) -> str:
+def spinning(seconds: float) -> str:
+    """The spinner's sign at that moment."""
     return SPINNER[int(seconds * 10) % len(SPINNER)]
 
 

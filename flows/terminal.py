@@ -10,14 +10,15 @@ from rich.live import Live
 
 from flows import interrupt
 from flows.picture import MARKS, NARROWEST, Picture, where_prefect_is
+from flows.picture_days import PictureOfDays
 from flows.quiet import Screen
-from tasks.progress import Status, Step, board
+from tasks.progress import Status, Step, board, days
 
 
 def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
     """Run a flow under the eyes of a person; its exit code."""
     board.clear()
-    picture = Picture(board, _title(given), static_alone=not hasattr(given, "refresh_static"))
+    picture = _picture(given)
     with Screen() as screen:
         console = fitting(screen, plain)
         watch = watching(console, picture)
@@ -50,7 +51,7 @@ def fitting(screen: Screen, plain: bool) -> Console:
     return console
 
 
-def watching(console: Console, picture: Picture) -> AbstractContextManager[Any]:
+def watching(console: Console, picture: Picture | PictureOfDays) -> AbstractContextManager[Any]:
     """Show the run's steps while the block goes on."""
     if console.is_terminal:
         return Live(
@@ -66,7 +67,7 @@ def watching(console: Console, picture: Picture) -> AbstractContextManager[Any]:
             console.print(plain_line(step), soft_wrap=True, style=_style(step))
 
     console.print(f"{'starting':<9}  {picture.title}, {where_prefect_is()}", soft_wrap=True)
-    board.listener = line
+    picture.board.listener = line
     return nullcontext()
 
 
@@ -90,11 +91,16 @@ def _style(step: Step) -> str:
     return MARKS[step.status][1] if step.status is Status.FAILED else ""
 
 
-def _title(given: Any) -> str:
-    if start := getattr(given, "start", None):
-        return f"backfill {start} to {given.end}"
-    name = "daily" if hasattr(given, "refresh_static") else "static data"
-    return f"{name} {given.run_date or 'today'}"
+def _picture(given: Any) -> Picture | PictureOfDays:
+    if hasattr(given, "start"):
+        of = f"{given.start or 'first'} to {given.end or 'last'}"
+        if given.quarantined:
+            title = "replay of quarantine" + (f", {of}" if given.start or given.end else "")
+            return PictureOfDays(days, title, run=board, unit="freed")
+        return PictureOfDays(days, f"backfill {of}", run=board)
+    static_alone = not hasattr(given, "refresh_static")
+    name = "static data" if static_alone else "daily"
+    return Picture(board, f"{name} {given.run_date or 'today'}", static_alone=static_alone)
 
 
 def _said(error: Exception) -> str:

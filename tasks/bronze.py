@@ -27,6 +27,12 @@ from tasks.source import Source
 WEB_FORMS_SCHEMA = "customer_complaints"
 
 
+def bronze_keys(entity: str, run_date: date) -> tuple[str, str]:
+    """Where in the lake a bronze file is, and its manifest."""
+    key = f"bronze/{entity}/{run_date}"
+    return f"{key}.parquet", f"{key}.manifest.json"
+
+
 def land(
     entity: Entity,
     run_date: date,
@@ -42,8 +48,7 @@ def land(
     """
     started = time.perf_counter()
     lake = resources.lake
-    key = f"bronze/{entity.name}/{run_date}.parquet"
-    manifest_key = f"bronze/{entity.name}/{run_date}.manifest.json"
+    key, manifest_key = bronze_keys(entity.name, run_date)
     with _opened(entity, run_date, resources) as source:
         unexpected = match_columns(entity, source.labels, source.address).unexpected
         rows = 0

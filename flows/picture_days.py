@@ -1,0 +1,72 @@
+"""A backfill as a live picture: a line a run date, with what became of it."""
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from flows.picture import MARKS, View, spinning, waiting_for
+from tasks.progress import Board, Status, Step
+
+_BEFORE = 3  # ended days that stay in view above those at work
+_ROUND = 6  # lines that the head, the counts and the prompt need
+
+
+class PictureOfDays(View):
+    """What became of every run date; as many lines as the terminal has room for."""
+
+    def __init__(self, days: Board, title: str, *, run: Board, unit: str = "loaded") -> None:
+        super().__init__(days, title)
+        self.run, self.unit = run, unit
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        steps = list(self.board.steps.values())
+        yield self._head(steps)
+        yield ""
+        yield from self._lines(steps, room=max(5, console.height - _ROUND))
+        if steps:
+            yield ""
+
+    def _head(self, steps: list[Step]) -> Text:
+        head = Text(self.title, "bold")
+        if steps:
+            ended = sum(step.ended is not None for step in steps)
+            head.append(f" · {ended} of {len(steps)} days", "bold")
+        head.append(f"  {self.seconds:.1f} s", "dim")
+        if not steps and self.ended is None:
+            head.append(f"  {spinning(self.seconds)} {waiting_for(self.run)}", "cyan")
+        head.no_wrap, head.overflow = True, "ellipsis"
+        return head
+
+    def _lines(self, steps: list[Step], room: int) -> list[Text]:
+        """All days, or those around the ones at work, the rest in numbers."""
+        if len(steps) <= room:
+            return [self._line(step) for step in steps]
+        at_work = next((i for i, step in enumerate(steps) if step.ended is None), len(steps))
+        first = max(0, min(at_work - _BEFORE, len(steps) - (room - 2)))
+        last = min(len(steps), first + room - 2)
+        above, below = steps[:first], steps[last:]
+        lines = [self._line(step) for step in steps[first:last]]
+        if above:
+            lines.insert(0, _in_numbers(above))
+        if below:
+            lines.append(_in_numbers(below))
+        return lines
+
+    def _line(self, step: Step) -> Text:
+        mark, style = MARKS[step.status]
+        if step.status is Status.RUNNING and step.seconds is not None:
+            mark = spinning(step.seconds)
+        line = Text(f"{step.name}  ").append(f"{mark} {step.status:<9}", style)
+        if step.status is Status.DONE:
+            line.append(f"{step.rows:>9,} {self.unit}")
+        if step.started is not None and step.seconds is not None:
+            line.append(f"  {step.seconds:6.1f} s", "dim")
+        if step.detail:
+            line.append(f"  {step.detail}", style)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
+
+
+def _in_numbers(steps: list[Step]) -> Text:
+    counts = {status: sum(step.status is status for step in steps) for status in Status}
+    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return Text(f"… {len(steps)} days: {said}", "dim")

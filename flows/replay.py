@@ -1,0 +1,95 @@
+"""Replay of quarantine: orphans whose customer and agent have arrived since become loaded rows.
+
+`python -m flows.backfill --quarantined` runs it here.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from prefect import flow
+from prefect.states import Failed, State
+
+from blocks.errors import CoreTelecomsError
+from flows.run import named, running, settled
+from tasks import replay
+from tasks.load import load
+from tasks.outcome import concluded
+from tasks.progress import Status, days
+from tasks.replay import Replay
+from tasks.state import cleanup_checkpoints, create_all_tables
+from tasks.transform import transform
+from tasks.warehouse import run_dbt
+
+
+@flow(name="replay_quarantine", flow_run_name="replay-quarantine")
+async def replay_quarantine(
+    start: date | None = None, end: date | None = None, platform: str = "local"
+) -> State[Any]:
+    """Load again, from bronze, each channel's day that holds orphans who have become loadable.
+
+    Of all run dates, or of those from `start` to `end`. The sources are not asked again. A failed
+    day doesn't stop the others; the end names it.
+    """
+    tables = create_all_tables.submit(platform)
+    search = replay.find_freed_orphans.submit(platform, start, end, wait_for=[tables])
+    first = await settled({"create_all_tables": tables, "find_freed_orphans": search})
+    if not first["find_freed_orphans"].is_completed():
+        return await concluded(first)
+    found: list[Replay] = await first["find_freed_orphans"].aresult()
+
+    by_day = {day: list(group) for day, group in groupby(found, key=lambda each: each.run_date)}
+    days.expect(map(str, by_day))
+    ends: dict[date, State[Any]] = {}
+    freed = 0
+    for day, replays in by_day.items():
+        days.start(str(day))
+        ends[day], loaded = await _load_again(day, replays, platform)
+        freed += loaded
+        days.add_rows(str(day), loaded)
+        done = ends[day].is_completed()
+        days.finish(str(day), Status.DONE if done else Status.FAILED, ends[day].message or "")
+
+    steps: dict[str, Any] = {}
+    if freed:
+        steps["run_dbt"] = run_dbt.submit(None, platform)
+        for day in by_day:
+            steps[f"cleanup_checkpoints {day}"] = cleanup_checkpoints.submit(
+                day, platform, wait_for=[steps["run_dbt"]]
+            )
+    steps["count_orphans"] = replay.count_orphans.submit(platform, start, end)
+    last = await settled(steps)
+    if not all(state.is_completed() for state in last.values()):
+        return await concluded(last)
+    return replay.outcome(freed, await last["count_orphans"].aresult(), ends)
+
+
+async def _load_again(
+    day: date, replays: Sequence[Replay], platform: str
+) -> tuple[State[Any], int]:
+    """How loading a day's channels again ended, and how many orphans it freed."""
+    steps = {}
+    try:
+        async with running(platform, day, alone=True):
+            for each in replays:
+                name = each.entity
+                bronze = _of(replay.find_bronze, name, day).submit(name, day, platform)
+                silver = _of(transform, name, day).submit(bronze, platform)
+                steps[f"find_bronze_{name}"] = bronze
+                steps[f"transform_{name}"] = silver
+                steps[f"load_{name}"] = _of(load, name, day).submit(silver, platform)
+            states = await settled(steps)
+    except CoreTelecomsError as error:  # another run is at work on the day
+        return Failed(message=str(error)), 0
+    freed = 0
+    for each in replays:
+        if (state := states[f"load_{each.entity}"]).is_completed():
+            freed += each.orphans - (await state.aresult()).orphan
+    return await concluded(states), freed
+
+
+def _of(task: Any, entity: str, day: date) -> Any:
+    """A stage's task under its name in the graph, its run told apart by the day."""
+    task = named(task, entity)
+    return task.with_options(task_run_name=f"{task.name} {day}")

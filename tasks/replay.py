@@ -1,0 +1,145 @@
+"""Replay of quarantine: days whose orphans have found their customer and agent, from bronze."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from prefect import task
+from prefect.states import Completed, Failed, State
+from psycopg import sql
+
+from blocks.database import Connection, connect
+from blocks.errors import SourceMissingError, SourceUnreadableError
+from blocks.resources import resolve
+from blocks.stores import Store
+from tasks import tables
+from tasks.bronze import bronze_keys
+from tasks.cleaning import WHITE_SPACE
+from tasks.contracts import STATIC
+from tasks.references import Bronze
+from tasks.stage import OPTIONS, logger, stage
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A channel's day worth loading again: so many orphans, of whom so many are free to load."""
+
+    entity: str
+    run_date: date
+    orphans: int
+    free: int
+
+
+@task(name="find_freed_orphans", task_run_name="find_freed_orphans", **OPTIONS)
+def find_freed_orphans(platform: str, start: date | None, end: date | None) -> list[Replay]:
+    """Days of a range that hold orphans whose customer and agent are both in by now."""
+    with (
+        stage("find_freed_orphans"),
+        connect(resolve(platform).warehouse_dsn, purpose="replay") as connection,
+    ):
+        found = _freed(connection, start, end)
+        free = sum(replay.free for replay in found)
+        logger().info("%s orphans can be loaded now, on %s channel days", free, len(found))
+        return found
+
+
+@task(name="find_bronze", **OPTIONS)
+def find_bronze(entity: str, run_date: date, platform: str) -> Bronze:
+    """The bronze file of a run date, as it landed. Raises SourceMissingError."""
+    with stage(f"find_bronze_{entity}"):
+        return landed(entity, run_date, resolve(platform).lake)
+
+
+@task(name="count_orphans", task_run_name="count_orphans", **OPTIONS)
+def count_orphans(platform: str, start: date | None, end: date | None) -> int:
+    """How many orphans of a range are in quarantine."""
+    with (
+        stage("count_orphans"),
+        connect(resolve(platform).warehouse_dsn, purpose="replay") as connection,
+    ):
+        row = connection.execute(
+            "SELECT count(*) FROM quarantine.records WHERE issue = 'orphan' "
+            "AND run_date BETWEEN coalesce(%s, '-infinity') AND coalesce(%s, 'infinity')",
+            [start, end],
+        ).fetchone()
+        return row[0] if row else 0
+
+
+def outcome(freed: int, left: int, ends: Mapping[date, State[Any]]) -> State[Any]:
+    """A replay's final state: how many orphans were freed, how many remain, which days failed."""
+    on = f" on {len(ends):,} run dates" if freed else ""
+    said = f"{freed:,} orphans freed{on}, {left:,} remain in quarantine"
+    failed = {day: end for day, end in ends.items() if not end.is_completed()}
+    if not failed:
+        why = ": their customer or agent is still unknown" if left else ""
+        return Completed(message=f"{said}{why}.")
+    reasons = " ".join(f"{day}: {end.message}" for day, end in failed.items())
+    return Failed(message=f"{said}; failed: {', '.join(map(str, failed))}. {reasons}")
+
+
+def _freed(connection: Connection, start: date | None, end: date | None) -> list[Replay]:
+    joins, there = [], []
+    for static in STATIC:
+        parts = {
+            "table": tables.conformed(static),
+            "key": sql.Identifier(static.key),
+            "label": sql.Literal(static.key),
+            "white_space": sql.Literal(WHITE_SPACE),  # a record holds values as they came
+        }
+        joins.append(
+            sql.SQL(
+                "LEFT JOIN {table} ON {table}.{key} = btrim(record ->> {label}, {white_space})"
+            ).format(**parts)
+        )
+        there.append(sql.SQL("{table}.{key} IS NOT NULL").format(**parts))
+    rows = connection.execute(
+        sql.SQL(
+            """
+            SELECT entity, records.run_date, count(*), count(*) FILTER (WHERE {there})
+            FROM quarantine.records {joins}
+            WHERE issue = 'orphan'
+              AND records.run_date
+                  BETWEEN coalesce(%s, '-infinity') AND coalesce(%s, 'infinity')
+            GROUP BY entity, records.run_date
+            HAVING bool_or({there})
+            ORDER BY records.run_date, entity
+            """
+        ).format(joins=sql.SQL(" ").join(joins), there=sql.SQL(" AND ").join(there)),
+        [start, end],
+    )
+    return [Replay(*row) for row in rows]
+
+
+def landed(entity: str, run_date: date, lake: Store) -> Bronze:
+    """What `bronze.land` gave for a run date, read back from the manifest.
+
+    Raises SourceMissingError, SourceUnreadableError.
+    """
+    key, manifest_key = bronze_keys(entity, run_date)
+    again = f"load the day from its source: --from {run_date} --to {run_date} --force"
+    text = lake.read(manifest_key)
+    if text is None:
+        raise SourceMissingError(
+            f"The bronze file of {entity} of {run_date} is no longer in the lake",
+            where=lake.uri(manifest_key),
+            todo=again,
+        )
+    try:
+        manifest = json.loads(text)
+        return Bronze(
+            entity=entity,
+            run_date=run_date,
+            key=key,
+            source=manifest["source"],
+            fingerprint=manifest["fingerprint"],
+            rows=manifest["rows"],
+            unexpected_columns=tuple(manifest["unexpected_columns"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise SourceUnreadableError(
+            f"The manifest of {entity} of {run_date} is not what we wrote",
+            where=lake.uri(manifest_key),
+            todo=again,
+        ) from None

@@ -25,11 +25,11 @@ def find_duplicates(
 ) -> Duplicates:
     """The duplicates of a file, whose stripped keys come slice by slice.
 
-    Only hashes of keys and row numbers are kept of all rows. Rows whose key's hash comes twice
-    are compared by value, a bucket of them at a time. A null key equals no key, but the rows
-    of null keys can be exact duplicates.
+    Only hashes of keys are kept of all rows. Rows whose key's hash comes twice are compared by
+    value, a bucket of them at a time. A null key equals no key, but rows without a key can be
+    exact duplicates.
     """
-    candidates = _repeated([part.hash() for part in keys])
+    candidates = _repeated([_fingerprints(part) for part in keys])
     buckets = candidates.len() // HELD_ROWS + 1
     exact = _beside(rows_of, candidates, columns, "first", buckets)
     others = candidates.filter(~candidates.is_in(exact.implode())) if exact.len() else candidates
@@ -37,23 +37,29 @@ def find_duplicates(
     return Duplicates(exact, superseded)
 
 
+def _fingerprints(keys: pl.Series) -> pl.Series:
+    # half a hash: two keys that share it by chance are told apart by value later.
+    return (keys.hash() & 0xFFFF_FFFF).cast(pl.UInt32)
+
+
 def _repeated(parts: list[pl.Series]) -> pl.Series:
     """The positions of the values that come more than once, sorted."""
-    if not parts:
-        return pl.Series("row", [], pl.UInt32)
-    hashes = pl.concat(parts)
-    found = []
-    shares = hashes.len() // HELD_ROWS + 1
+    found = [pl.Series([], dtype=pl.UInt32)]
+    shares = sum(part.len() for part in parts) // HELD_ROWS + 1
     for share in range(shares):
-        positions = (hashes % shares == share).arg_true() if shares > 1 else None
-        values = hashes if positions is None else hashes.gather(positions)
-        ordered = values.sort()
-        twice = ordered.filter(ordered == ordered.shift(1)).unique()
-        if twice.len():
-            here = values.is_in(twice.implode()).arg_true()
-            found.append(here if positions is None else positions.gather(here))
-    rows = pl.concat(found).sort() if found else pl.Series([], dtype=pl.UInt32)
-    return rows.alias("row")
+        first, rows, values = 0, [], []
+        for part in parts:
+            places = (part % shares == share).arg_true()
+            rows.append(places + first)
+            values.append(part.gather(places))
+            first += part.len()
+        if values:
+            value = pl.concat(values)
+            ordered = value.sort()
+            twice = ordered.filter(ordered == ordered.shift(1)).unique()
+            if twice.len():
+                found.append(pl.concat(rows).filter(value.is_in(twice.implode())))
+    return pl.concat(found).sort().alias("row")
 
 
 def _beside(

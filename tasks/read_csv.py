@@ -16,7 +16,7 @@ from blocks.errors import SourceUnreadableError
 from tasks.columns import unique_labels
 from tasks.source import Bytes, Source, looks_like
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 256 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _EXACT_ROWS = 50_000
@@ -103,9 +103,7 @@ def _frames(
     """The rows, a block of whole lines at a time; `line` is the number of lines before them."""
     names = unique_labels(labels)
     for block in chain(stream, (b"",)):
-        data = rest + block
-        cut = _last_record_end(data) if block else len(data)
-        batch, rest = data[:cut], data[cut:]
+        batch, rest = _split(rest, block)
         if len(rest) > MAX_RECORD_BYTES:
             raise _unreadable(
                 f"One row is over {MAX_RECORD_BYTES >> 20} MB: a quoted value is not closed",
@@ -117,7 +115,7 @@ def _frames(
         _refuse_nul(batch, where, line)
         if b'"' in batch and not _REGULAR.fullmatch(batch):
             # where a row ends is in doubt from here on.
-            yield from _exactly(chain((batch + rest,), stream), names, line, where)
+            yield from _exactly(chain((batch, rest), stream), names, line, where)
             return
         frame = _quickly(batch, names)
         if frame is None:
@@ -127,15 +125,23 @@ def _frames(
         line += batch.count(b"\n")
 
 
-def _last_record_end(data: bytes) -> int:
-    """Where the last line ends that an even number of quotes precedes; 0 when there is none."""
-    end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
+def _split(rest: bytes, block: bytes) -> tuple[bytes, bytes]:
+    """The whole rows of what was left and a further block, and what is left of them.
+
+    A row ends at a line feed that an even number of quotes precedes; no block ends the last one.
+    """
+    if not block:
+        return rest, b""
+    end = block.rfind(b"\n") + 1
+    quotes = rest.count(b'"') + block.count(b'"', 0, end)
     while quotes % 2 and end:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        quotes -= data.count(b'"', before, end)
+        before = block.rfind(b"\n", 0, end - 1) + 1
+        quotes -= block.count(b'"', before, end)
         end = before
-    return end
+    if not end:
+        return b"", rest + block
+    # one copy of a block and no more: larger garbage scatters over the heaps of all threads.
+    return b"".join((rest, memoryview(block)[:end])), block[end:]
 
 
 def _quickly(batch: bytes, names: list[str]) -> pl.DataFrame | None:

@@ -1,0 +1,211 @@
+"""What people see of a run in Prefect's UI and in Slack."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, ArtifactFilterType
+from prefect.client.schemas.objects import Artifact
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.states import State
+
+from blocks.errors import RunDateBusyError
+from blocks.resources import forget, resolve
+from blocks.settings import settings
+from flows.daily import daily
+from flows.static_data import static_data
+from tasks import locks, publish, stage
+from tests.integration.slack_double import Slack, slack
+
+DAY = date(2025, 11, 20)
+
+
+@pytest.fixture
+def webhook(local: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
+    """Slack's stand-in, as the platform `local` knows it; told of successes, too."""
+    with slack() as double:
+        monkeypatch.setenv("CORETELECOMS_SLACK_WEBHOOK_URL", double.url)
+        monkeypatch.setenv("CORETELECOMS_SLACK_ON_SUCCESS", "true")
+        settings.cache_clear()
+        forget()
+        yield double
+
+
+def run(**parameters: Any) -> State[Any]:
+    return asyncio.run(daily(DAY, return_state=True, **parameters))  # type: ignore[arg-type]
+
+
+def flow_run(state: State[Any]) -> str:
+    return str(state.state_details.flow_run_id)
+
+
+def newest(key: str) -> Artifact:
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
+        )[0]
+
+
+def broken_customers(home: Path) -> None:
+    folder = home / "sources" / "customers"
+    folder.mkdir(parents=True)
+    (folder / "customers_dataset.csv").write_text("customer_id,nom\n1,2\n")
+
+
+def events(name: str, flow_run_id: str) -> list[dict[str, Any]]:
+    """Prefect's events of a run, as soon as its server has them."""
+    wanted = {"event": {"name": [name]}, "related": {"id": [f"prefect.flow-run.{flow_run_id}"]}}
+    return until(lambda: _events(wanted))
+
+
+def _events(wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    with get_client(sync_client=True) as client:
+        answer = client.request("POST", "/events/filter", json={"filter": wanted})
+        return list(answer.json()["events"])
+
+
+def until(look: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    end = time.monotonic() + 60
+    while not (found := look()):
+        assert time.monotonic() < end, "nothing came"
+        time.sleep(0.05)
+    return found
+
+
+def test_a_completed_run(local: Path, webhook: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "LASTING_SECONDS", 0.0)
+    state = run()
+    assert state.is_completed()
+
+    with psycopg.connect(resolve().warehouse_dsn) as connection:
+        ledger = connection.execute(
+            "SELECT entity, rows_read, orphan, loaded FROM ops.ledger"
+        ).fetchall()
+        private = connection.execute(
+            "SELECT email FROM conformed.customers WHERE email IS NOT NULL "
+            "UNION ALL SELECT address FROM conformed.customers WHERE address IS NOT NULL"
+        ).fetchall()
+    read, loaded = (sum(row[n] for row in ledger) for n in (1, 3))
+
+    table = newest(publish.LEDGER_KEY)
+    rows = {row["entity"]: row for row in json.loads(str(table.data))}
+    assert {e: (r["read"], r["orphan"], r["loaded"]) for e, r in rows.items() if e != "all"} == {
+        entity: (read, orphan, loaded) for entity, read, orphan, loaded in ledger
+    }
+    assert rows["all"]["loaded"] == loaded
+
+    summary = str(newest(publish.SUMMARY_KEY).data)
+    assert summary.startswith(f"# Daily run of {DAY}: Completed")
+    assert "**Initial**" in summary
+    assert f"/runs/flow-run/{flow_run(state)}" in summary
+    assert "| call_logs | orphan | agent_id is missing |" in summary
+    assert "| customers | email |" in summary
+
+    (event,) = events(publish.FINISHED, flow_run(state))
+    assert event["resource"]["prefect.resource.id"] == f"coretelecoms.daily.{DAY}"
+    share = event["payload"].pop("quarantine_share")
+    assert event["payload"] == {
+        "run_date": str(DAY),
+        "load_type": "initial",
+        "state": "Completed",
+        "rows_read": read,
+        "loaded": loaded,
+    }
+    assert event["resource"]["coretelecoms.quarantine-percent"] == f"{100 * share:06.2f}"
+
+    assets = events("prefect.asset.materialization.succeeded", flow_run(state))
+    tables = {asset["resource"]["prefect.resource.id"]: asset["payload"] for asset in assets}
+    assert tables["postgres://warehouse/conformed/call_logs"] == {
+        "run_date": str(DAY),
+        "loaded": rows["call_logs"]["loaded"],
+    }
+
+    with get_client(sync_client=True) as client:
+        progress = client.read_artifacts(
+            artifact_filter=ArtifactFilter(type=ArtifactFilterType(any_=["progress"]))
+        )
+    assert {artifact.data for artifact in progress} == {100.0}
+    assert "load_call_logs: rows done" in {artifact.description for artifact in progress}
+
+    (said,) = webhook.texts
+    lines = said.split("\n")
+    assert len(lines) == 5
+    assert f"*daily-{DAY}* completed" in lines[0]
+    assert f"{read:,} rows read, {loaded:,} loaded" in lines[1]
+    assert lines[4].endswith(f"/runs/flow-run/{flow_run(state)}")
+
+    shown = "\n".join([summary, str(table.data), said, json.dumps(event), json.dumps(assets)])
+    assert [value for (value,) in private if value in shown] == []
+
+
+def test_a_failed_run(local: Path, webhook: Slack) -> None:
+    broken_customers(local)
+    state = run()
+    assert state.is_failed()
+
+    summary = str(newest(publish.SUMMARY_KEY).data)
+    assert "> ingest_customers failed: " in summary
+    assert "| `open_static_data_gate` | held back |" in summary
+    assert "Nothing was loaded." in summary
+    (event,) = events(publish.FINISHED, flow_run(state))
+    assert (event["payload"]["state"], event["payload"]["loaded"]) == ("Failed", 0)
+
+    (said,) = webhook.texts  # one message, not another one of the static path
+    lines = said.split("\n")
+    assert len(lines) == 5
+    assert f"*daily-{DAY}* failed" in lines[0]
+    assert lines[1].startswith("ingest_customers failed: ")
+    assert "The gate stayed closed" in lines[2]
+    assert lines[3].startswith("What to do: ")
+    assert lines[4].endswith(f"/runs/flow-run/{flow_run(state)}")
+
+
+def test_a_run_that_never_began(local: Path, webhook: Slack) -> None:
+    """An error of the flow itself, not of one of its tasks, is told like any other."""
+    with locks.held(resolve().warehouse_dsn, "run date", str(DAY)):
+        state = run()
+    assert isinstance(asyncio.run(state.aresult(raise_on_failure=False)), RunDateBusyError)
+    (said,) = webhook.texts
+    assert f"Another run is at work on run date {DAY}" in said
+    assert "What to do: wait for it to end" in said
+
+
+def test_a_refresh_that_failed(local: Path, webhook: Slack) -> None:
+    broken_customers(local)
+    state: State[Any] = asyncio.run(static_data(DAY, return_state=True))  # type: ignore[arg-type]
+    assert state.is_failed()
+    (said,) = webhook.texts
+    assert f"*static-data-{DAY}* failed" in said
+
+
+@pytest.mark.parametrize("trouble", ["error", "gone", "not configured"])
+def test_slack_never_decides(
+    local: Path,
+    webhook: Slack,
+    trouble: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Slack down, gone or not there: the run ends as it would have."""
+    webhook.status = 500
+    if trouble != "error":
+        url = "http://127.0.0.1:9/secret" if trouble == "gone" else ""
+        monkeypatch.setenv("CORETELECOMS_SLACK_WEBHOOK_URL", url)
+        settings.cache_clear()
+        forget()
+    broken_customers(local)
+    state = run()
+    assert state.is_failed()
+    assert "ingest_customers failed" in str(state.message)
+    assert len(webhook.texts) == (trouble == "error")
+    assert ("Slack was not told" in caplog.text) == (trouble != "not configured")
+    assert "secret" not in caplog.text

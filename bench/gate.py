@@ -30,10 +30,10 @@ def prefect_server() -> Iterator[str]:
         port = probe.getsockname()[1]
     api = f"http://127.0.0.1:{port}/api"
     with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        own = {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
         server = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
-            env=environment,
+            env=os.environ | own,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -90,6 +90,20 @@ def agents_file(path: Path, rows: int) -> None:
     ).write_csv(path)
 
 
+def sources(
+    out: Path,
+    rows: int,
+    run_date: date,
+    customers: int = 100_000,
+    agents: int = 1_000,
+    dirty: float = 0.001,
+) -> None:
+    """Write a call-log day with its customers and agents as a source store."""
+    customers_file(out / CUSTOMERS.source, customers)
+    agents_file(out / AGENTS.source, agents)
+    call_logs(out / CALL_LOGS.source_on(run_date), rows, run_date, customers, agents, dirty)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -99,10 +113,7 @@ def main() -> None:
     parser.add_argument("--dirty", type=float, default=0.001)
     parser.add_argument("--out", type=Path, required=True, help="folder of the source store")
     args = parser.parse_args()
-    customers_file(args.out / CUSTOMERS.source, args.customers)
-    agents_file(args.out / AGENTS.source, args.agents)
-    path = args.out / CALL_LOGS.source_on(args.run_date)
-    call_logs(path, args.rows, args.run_date, args.customers, args.agents, args.dirty)
+    sources(args.out, args.rows, args.run_date, args.customers, args.agents, args.dirty)
 
 
 if __name__ == "__main__":

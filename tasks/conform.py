@@ -37,7 +37,6 @@ def load_day(
         locks.at_work(resources.warehouse_dsn, entity.name, silver.run_date) as connection,
         _no_resuming_after_rejection(connection, entity, silver),
     ):
-        connection.execute("SET datestyle = 'ISO, YMD'; SET client_encoding = 'UTF8'")
         staged = copy_day(connection, entity, silver, resources, on_rows)
         orphans = _find_orphans(connection, entity, silver)
         with connection.transaction():

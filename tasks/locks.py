@@ -6,16 +6,16 @@ A lock belongs to a session, so it ends with its process, however that process e
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from itertools import chain
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql
 
 from blocks.database import Connection, address, connect
 from blocks.errors import RunDateBusyError
 
-# how long a server works on for a client that was killed, and how long we wait for that to end.
-_CLIENT_CHECK_MS = 250
-_GRACE_MS = 3_000
+_GRACE_MS = 3_000  # for the session of a killed client to end
 
 
 def key(*parts: object) -> int:
@@ -47,29 +47,42 @@ def at_work(dsn: str, *parts: object, wait: bool = False) -> Iterator[Connection
     """
     what = " ".join(map(str, parts))
     with connect(dsn, autocommit=True, purpose=what) as connection:
-        _notice_lost_clients(connection)
+        _set(connection, _SESSION)
+        # a server's platform may lack one of them: then its own defaults hold.
+        with suppress(pg.InvalidParameterValue, pg.UndefinedObject):
+            _set(connection, _LOST_CLIENTS)
         _take(connection, key(*parts), what, address(dsn), wait)
         yield connection
 
 
-def _notice_lost_clients(connection: Connection) -> None:
-    """Make the server look for its client within a statement, and give up on a dead network."""
-    settings = {
-        "client_connection_check_interval": _CLIENT_CHECK_MS,
-        "tcp_keepalives_idle": 30,
-        "tcp_keepalives_interval": 10,
-        "tcp_keepalives_count": 3,
-        "tcp_user_timeout": 60_000,
-    }
-    for name, value in settings.items():
-        # a server's platform may lack one of them: then its own defaults hold.
-        with suppress(pg.InvalidParameterValue, pg.UndefinedObject):
-            connection.execute("SELECT set_config(%s, %s, false)", [name, str(value)])
+# whatever the server's defaults are: the formats that COPY writes, and the time that a load takes.
+_SESSION = {
+    "datestyle": "ISO, YMD",
+    "client_encoding": "UTF8",
+    "jit": "off",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+}
+# look for the client within a statement, and give up on a dead network.
+_LOST_CLIENTS = {
+    "client_connection_check_interval": "250",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+
+
+def _set(connection: Connection, settings: dict[str, str]) -> None:
+    calls = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, false)")] * len(settings))
+    connection.execute(sql.SQL("SELECT {}").format(calls), list(chain(*settings.items())))
 
 
 def _take(connection: Connection, number: int, what: str, where: str, wait: bool) -> None:
     if not wait:
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", [str(_GRACE_MS)])
+        _set(connection, {"lock_timeout": str(_GRACE_MS)})
     try:
         connection.execute("SELECT pg_advisory_lock(%s)", [number])
     except pg.LockNotAvailable:
@@ -79,7 +92,7 @@ def _take(connection: Connection, number: int, what: str, where: str, wait: bool
             todo="wait for it to end, then run again; nothing was changed by this one",
         ) from None
     if not wait:
-        connection.execute("RESET lock_timeout")
+        _set(connection, {"lock_timeout": "0"})
 
 
 def _holder(connection: Connection, number: int) -> str:

@@ -29,32 +29,33 @@ def load_static(
     entity waits for the first.
     """
     started = time.monotonic()
-    with locks.at_work(resources.warehouse_dsn, entity.name, wait=True) as connection:
-        connection.execute("SET datestyle = 'ISO, YMD'; SET client_encoding = 'UTF8'")
-        with connection.transaction():
-            batches = _copy_incoming(connection, entity, silver, resources, on_rows)
-            updated = _update(connection, entity, silver)
-            inserted = _insert(connection, entity, silver)
-            field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
-            loaded = Loaded(
-                entity=entity.name,
-                run_date=silver.run_date,
-                rows_read=silver.rows_read,
-                exact_duplicates=silver.exact_duplicates,
-                missing_key=silver.missing_key,
-                duplicate_key=silver.duplicate_key,
-                orphan=0,
-                loaded=silver.rows,
-                field_problems=field_problems,
-                inserted=inserted,
-                updated=updated,
-                unchanged=silver.rows - inserted - updated,
-                batches=batches,
-                ingest_seconds=silver.ingest_seconds,
-                transform_seconds=silver.seconds,
-                load_seconds=time.monotonic() - started,
-            )
-            write_ledger(connection, loaded, silver, flow_run_id)
+    with (
+        locks.at_work(resources.warehouse_dsn, entity.name, wait=True) as connection,
+        connection.transaction(),
+    ):
+        batches = _copy_incoming(connection, entity, silver, resources, on_rows)
+        updated = _update(connection, entity, silver)
+        inserted = _insert(connection, entity, silver)
+        field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
+        loaded = Loaded(
+            entity=entity.name,
+            run_date=silver.run_date,
+            rows_read=silver.rows_read,
+            exact_duplicates=silver.exact_duplicates,
+            missing_key=silver.missing_key,
+            duplicate_key=silver.duplicate_key,
+            orphan=0,
+            loaded=silver.rows,
+            field_problems=field_problems,
+            inserted=inserted,
+            updated=updated,
+            unchanged=silver.rows - inserted - updated,
+            batches=batches,
+            ingest_seconds=silver.ingest_seconds,
+            transform_seconds=silver.seconds,
+            load_seconds=time.monotonic() - started,
+        )
+        write_ledger(connection, loaded, silver, flow_run_id)
     return loaded
 
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from blocks.resources import Resources
+from tasks import locks
 from tasks.conform import load_day
 from tasks.contracts import CALL_LOGS, COMPLAINTS, Entity
 from tests.integration.days import DAY, Day, call_logs, calls, known_parties, query
@@ -225,6 +226,8 @@ def test_partitions_are_all_alike_however_they_came(resources: Resources) -> Non
     assert shapes[0] == shapes[1]
     kinds = [kind[0] for kind in shapes[0][0] if kind[0] != "n"]  # not null: only PostgreSQL 18
     assert kinds == ["f", "f", "p"]
+    options = "SELECT reloptions FROM pg_class WHERE relname = 'call_logs_20251121'"
+    assert query(resources, options) == [(None,)]
     triggers = query(
         resources,
         "SELECT tgrelid::regclass::text, count(*) FROM pg_trigger GROUP BY 1 ORDER BY 1",
@@ -263,3 +266,16 @@ def test_attaching_reads_no_row_to_know_its_date(
     _load(resources, calls(3))
     implied = [line for line in told if "implied by existing constraints" in line]
     assert len(implied) == 2
+
+
+def test_the_servers_defaults_do_not_matter(resources: Resources) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(resources.warehouse_dsn)["dbname"]
+    with psycopg.connect(resources.warehouse_dsn, autocommit=True) as connection:
+        for setting in ("datestyle = 'SQL, DMY'", "statement_timeout = '1min'"):
+            connection.execute(f"ALTER DATABASE {database} SET {setting}")
+    start = datetime.fromisoformat("2025-02-03T01:02:03")
+    _load(resources, calls(2, call_start_time=start, request_date=date(2025, 2, 3)))
+    values = "SELECT DISTINCT call_start_time, request_date FROM conformed.call_logs"
+    assert query(resources, values) == [(start, date(2025, 2, 3))]
+    with locks.at_work(resources.warehouse_dsn, "anything") as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)

@@ -40,11 +40,10 @@ def call_logs(
     start = pl.lit(datetime.combine(run_date, time())) + pl.duration(seconds=_pick(86_000, 3))
     category = _choice(CATEGORIES, 4)
     status = _choice(STATUSES, 5)
+    number = pl.when(_dirty(dirty, 20)).then(pl.col("row") + 1).otherwise(pl.col("row"))
     columns = {
         "": pl.col("row"),
-        "call ID": pl.when(_dirty(dirty, 20))
-        .then(pl.format("call-{}", (pl.col("row") // 2 * 2).hash(7) % 10**12))
-        .otherwise(pl.format("call-{}-{}", pl.col("row"), _pick(10**6, 8))),
+        "call ID": pl.format("call-{}-{}", number, number.hash(8) % 10**6),
         "customeR iD": pl.format("{}", 10**6 + _pick(customers, 1)),
         "COMPLAINT_catego ry": pl.when(_dirty(dirty, 21))
         .then(category.str.to_uppercase() + " ")
@@ -60,7 +59,9 @@ def call_logs(
     with path.open("wb") as file:
         for first in range(0, max(rows, 1), CHUNK):
             numbers = pl.DataFrame({"row": range(first, min(first + CHUNK, rows))})
-            numbers.cast({"row": pl.Int64}).select(**columns).write_csv(
+            # some rows are their predecessors over again: exact duplicates.
+            repeats = pl.when(_dirty(dirty, 24)).then(pl.col("row") - 1).otherwise(pl.col("row"))
+            numbers.cast({"row": pl.Int64}).with_columns(row=repeats).select(**columns).write_csv(
                 file, include_header=first == 0
             )
 

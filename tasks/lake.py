@@ -9,7 +9,7 @@ from polars.io.plugins import register_io_source
 
 from blocks.stores import Store
 
-SLICE_ROWS = 131_072
+SLICE_ROWS = 65_536
 
 
 def write_parquet(
@@ -43,6 +43,14 @@ def read_slices(
         yield scan.select(columns).slice(first, SLICE_ROWS).collect()
 
 
+def detached(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same frame with strings of its own.
+
+    Rows picked from a frame share its strings, and keep all of them in memory as long as they live.
+    """
+    return frame.with_columns(pl.col(pl.String) + "")
+
+
 class Spool:
     """Frames that are usually few, kept until they are written: on disk once they are many."""
 
@@ -57,7 +65,7 @@ class Spool:
         if frame.is_empty():
             return
         self.rows += frame.height
-        self._held.append(frame)
+        self._held.append(detached(frame))
         if sum(held.height for held in self._held) >= SLICE_ROWS:
             part = self._folder / f"{self._name}-{len(self._parts)}.arrow"
             pl.concat(self._held).write_ipc(part, compression="lz4")

@@ -13,7 +13,7 @@ from tasks import cleaning
 from tasks.columns import match_columns
 from tasks.contracts import Entity, Rule
 from tasks.duplicates import Duplicates, find_duplicates
-from tasks.lake import SLICE_ROWS, Spool, write_parquet
+from tasks.lake import SLICE_ROWS, Spool, detached, write_parquet
 from tasks.references import Bronze, Silver
 
 PROBLEMS = pl.Schema(
@@ -133,10 +133,10 @@ class _BronzeFile:
             here = _within(rows, first, SLICE_ROWS)
             if here.len():
                 frame = self._read(self._scan.select(columns).slice(first, SLICE_ROWS))
-                frame = frame[here - first]
-                yield frame.select(
+                picked = frame[here - first].select(
                     here.alias("row"), *(cleaning.stripped(pl.col(c)).alias(c) for c in columns)
                 )
+                yield detached(picked)
 
     def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
         with self._lake.translating(self._file):

@@ -38,6 +38,13 @@ lock: .venv/uv ## resolve pyproject.toml anew into requirements/*.lock
 	$(COMPILE) --upgrade --extra bench -c requirements/dev.lock \
 		pyproject.toml -o requirements/bench.lock
 
+bench: .venv/bench ## all measurements (about half an hour), into docs/performance.md
+	$(BIN)/python -m bench.load
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.gate
+	$(BIN)/python -m bench.night
+	$(BIN)/python -m bench.report
+
 psql: .venv/run ## a SQL prompt on the embedded PostgreSQL
 	@$(BIN)/python -m blocks.embedded $(ARGS)
 
@@ -60,4 +67,9 @@ clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
 .venv/dev: .venv/run requirements/dev.lock
 	@echo "Installing what tests and linters need …"
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.venv/bench: .venv/dev requirements/bench.lock
+	@echo "Installing what we measure ourselves against …"
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/bench.lock
 	@touch $@

@@ -1,6 +1,6 @@
 """What the graph itself costs: the daily flow with empty task bodies on a running Prefect server.
 
-`python -m bench.gate [--runs 10]` prints median, minimum and maximum in seconds of: the end of
+`python -m bench.gate [--runs 10]` prints seconds (median, minimum, maximum) of: the end of
 determine_load_type to the start of the first complaint transform, and a whole run.
 """
 
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
+
+from bench.figures import Measured, show, write
 
 RUN_DATE = date(2025, 11, 21)
 
@@ -87,7 +88,8 @@ def measure(runs: int, *, initial: bool, times: dict[str, float]) -> dict[str, l
     """Seconds of `runs` runs: to the first complaint transform, and whole."""
     from flows.daily import daily
 
-    found: dict[str, list[float]] = {"gate": [], "whole": []}
+    gate, whole = "load type known to first complaint transform", "whole run"
+    found: dict[str, list[float]] = {gate: [], whole: []}
     for _ in range(runs + 1):
         times.clear()
         began = time.monotonic()
@@ -95,8 +97,8 @@ def measure(runs: int, *, initial: bool, times: dict[str, float]) -> dict[str, l
         ended = time.monotonic()
         if not state.is_completed():
             raise RuntimeError(f"the run failed: {state.message}")
-        found["gate"].append(times["transform"] - times["load_type"])
-        found["whole"].append(ended - began)
+        found[gate].append(times["transform"] - times["load_type"])
+        found[whole].append(ended - began)
     return {name: seconds[1:] for name, seconds in found.items()}  # the first one warms up
 
 
@@ -110,14 +112,12 @@ def main() -> None:
         os.environ |= {"PREFECT_API_URL": api, "CORETELECOMS_HOME": home}
         times: dict[str, float] = {}
         empty_bodies(times)
-        for initial in (False, True):
-            path = "initial" if initial else "incremental"
-            for name, seconds in measure(runs, initial=initial, times=times).items():
-                median = statistics.median(seconds)
-                sys.stdout.write(
-                    f"{path:<12} {name:<6} median {median:.3f} s "
-                    f"({min(seconds):.3f}–{max(seconds):.3f}, {len(seconds)} runs)\n"
-                )
+        readings: dict[str, Measured] = {}
+        for path, initial in (("incremental", False), ("initial", True)):
+            for part, seconds in measure(runs, initial=initial, times=times).items():
+                readings[f"{path}, {part}"] = Measured(seconds, [0.0] * len(seconds))
+    show("Empty task bodies", readings)
+    write("gate", 0, readings)
 
 
 if __name__ == "__main__":

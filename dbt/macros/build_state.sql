@@ -18,6 +18,12 @@
     {{ return(none) }}
 {% endmacro %}
 
+{% macro build_state_date(expression) %}
+    {#- The same for a date, as a literal. -#}
+    {% set value = build_state_value('(' ~ expression ~ ')::text') %}
+    {{ return("date '" ~ value ~ "'" if value else 'null::date') }}
+{% endmacro %}
+
 {% macro static_changed(entity) %}
     {#- Whether a static entity was loaded since the last build that completed. -#}
     {{ return(build_state_value("bool_or(is_to_build and entity = '" ~ entity ~ "')")) }}

@@ -1,19 +1,17 @@
 {% macro get_where_subquery(relation) -%}
     {#- What a generic test looks at. In `dbt build` a test of an incremental model looks at the rows
-        this build made (`where: complaint_key in __rebuilt_complaints__`), so that its cost doesn't
-        grow with history; `dbt test` looks at every row. -#}
+        this build made (`where: __rebuilt_complaints__`), so that its cost doesn't grow with history;
+        `dbt test` looks at every row. -#}
     {%- set where = config.get('where') or '' -%}
-    {%- set scopes = {
-        '__rebuilt_complaints__': rebuilt_complaints(relation),
-        '__rebuilt_dates__': rebuilt_dates(relation),
-        '__rebuilt_customer_months__': rebuilt_customer_months(relation),
-    } if '__rebuilt_' in where else {} -%}
-    {%- set scope = namespace(where=where) -%}
-    {%- for placeholder, rows in scopes.items() if placeholder in where -%}
-        {%- set scope.where = scope.where | replace(placeholder, rows) if flags.WHICH == 'build' -%}
-    {%- endfor -%}
-    {%- if scope.where -%}
-        (select * from {{ relation }} where {{ scope.where }}) as rows_to_test
+    {%- if where.startswith('__rebuilt_') -%}
+        {%- set where = if_building({
+            '__rebuilt_complaints__': rebuilt_complaints,
+            '__rebuilt_dates__': rebuilt_dates,
+            '__rebuilt_customer_months__': rebuilt_customer_months,
+        }[where](relation)) -%}
+    {%- endif -%}
+    {%- if where -%}
+        (select * from {{ relation }} where {{ where }}) as rows_to_test
     {%- else -%}
         {{ relation }}
     {%- endif -%}

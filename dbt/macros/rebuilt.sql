@@ -1,48 +1,17 @@
 {# The part of a fact or mart that this build makes anew: all that the complaints in
-   `build_complaints` belonged to before it and belong to after it. The same words delete the
-   old rows, select the new ones and narrow the tests. `beside` is for tests: dbt doesn't look for
-   refs in what narrows them, so they find the work list beside the model they test. #}
+   `build_complaints` belonged to before it and belong to after it. The same conditions delete the
+   old rows, select the new ones and narrow the tests. Dates go in as literals: with them the planner
+   takes an index or prunes partitions, where a subquery would make it read everything.
+   `beside` is for tests: dbt doesn't look for refs in what narrows them, so they find the work list
+   beside the model they test. #}
 
-{% macro _model(name, beside) -%}
-    {{ beside.incorporate(path={'identifier': name}) if beside else ref(name) }}
-{%- endmacro %}
+{% macro _model(name, beside) %}
+    {{ return(beside.incorporate(path={'identifier': name}) if beside else ref(name)) }}
+{% endmacro %}
 
-{% macro rebuilt_complaints(beside=none) -%}
-    (select complaint_key from {{ _model('build_complaints', beside) }})
-{%- endmacro %}
-
-{% macro rebuilt_dates(beside=none) -%}
-    (
-        select complaint_date from {{ _model('build_complaints', beside) }}
-        where complaint_date is not null
-        union
-        select complaint_date from {{ _model('fct_complaints', beside) }}
-        where complaint_key in {{ rebuilt_complaints(beside) }}
-    )
-{%- endmacro %}
-
-{% macro rebuilt_customer_months(beside=none) -%}
-    {#- the month after as well: it holds the change against this one -#}
-    (
-        select
-            touched.customer_id,
-            (date_trunc('month', touched.complaint_date) + later.months)::date as month
-        from (
-            select customer_id, complaint_date from {{ _model('build_complaints', beside) }}
-            where complaint_date is not null
-            union
-            select customer_id, complaint_date from {{ _model('fct_complaints', beside) }}
-            where complaint_key in {{ rebuilt_complaints(beside) }}
-        ) as touched
-        cross join (values (interval '0'), (interval '1 month')) as later (months)
-        group by 1, 2
-    )
-{%- endmacro %}
-
-{% macro within_rebuilt_run_dates(run_date) -%}
-    {#- Where rows of the complaints to rebuild can be: literals, so that other partitions are pruned
-        when the query is planned. -#}
-    {%- set work_list = ref('build_complaints') -%}
+{% macro within_rebuilt_run_dates(run_date, beside=none) -%}
+    {#- Where rows of these complaints can be. -#}
+    {%- set work_list = _model('build_complaints', beside) -%}
     {%- set bounds = (none, none) -%}
     {%- if execute and load_relation(work_list) -%}
         {%- set bounds = run_query(
@@ -54,6 +23,52 @@
     {%- else -%}
         {{ run_date }} between date '{{ bounds[0] }}' and date '{{ bounds[1] }}'
     {%- endif -%}
+{%- endmacro %}
+
+{% macro rebuilt_complaints(beside=none) -%}
+    {{ within_rebuilt_run_dates('last_run_date', beside) }}
+    and complaint_key in (select complaint_key from {{ _model('build_complaints', beside) }})
+{%- endmacro %}
+
+{% macro rebuilt_dates(beside=none, complaint_date='complaint_date') -%}
+    {%- set work_list = _model('build_complaints', beside) -%}
+    {%- set dates -%}
+        select distinct format('date %L', complaint_date::text)
+        from (
+            select complaint_date from {{ work_list }}
+            union all
+            select complaint_date from {{ _model('fct_complaints', beside) }}
+            where {{ rebuilt_complaints(beside) }}
+        ) as touched
+        where complaint_date is not null
+    {%- endset -%}
+    {%- set literals = [] -%}
+    {%- if execute and load_relation(work_list) -%}
+        {%- set literals = run_query(dates).columns[0].values() -%}
+    {%- endif -%}
+    {{ complaint_date }} in ({{ literals | join(', ') or 'null::date' }})
+{%- endmacro %}
+
+{% macro rebuilt_customer_months(beside=none) -%}
+    (customer_id, month) in (
+        {{ rebuilt_customer_months_list(beside) }}
+    )
+{%- endmacro %}
+
+{% macro rebuilt_customer_months_list(beside=none) -%}
+    {#- with the month after each: it holds the change against this one -#}
+    select
+        touched.customer_id,
+        (date_trunc('month', touched.complaint_date) + later.months)::date as month
+    from (
+        select customer_id, complaint_date from {{ _model('build_complaints', beside) }}
+        where complaint_date is not null
+        union all
+        select customer_id, complaint_date from {{ _model('fct_complaints', beside) }}
+        where {{ rebuilt_complaints(beside) }}
+    ) as touched
+    cross join (values (interval '0'), (interval '1 month')) as later (months)
+    group by 1, 2
 {%- endmacro %}
 
 {% macro rebuilt_history() -%}
@@ -77,11 +92,11 @@
     {%- endif %}
 {%- endmacro %}
 
-{% macro delete_rebuilt(columns, rows) %}
+{% macro delete_rebuilt(condition) %}
     {#- Pre-hook of an incremental model: in one transaction with the insert that follows, so that
         a complaint or group that is gone from the source goes from the model too. -#}
     {% if is_incremental() %}
-        delete from {{ this }} where {{ columns }} in {{ rows }}
+        delete from {{ this }} where {{ condition }}
     {% endif %}
 {% endmacro %}
 

@@ -9,4 +9,4 @@ select
 from {{ ref('fct_complaints') }}
 where
     complaint_date > first_run_date
-    and {{ if_building('complaint_key in ' ~ rebuilt_complaints()) }}
+    and {{ if_building(rebuilt_complaints()) }}

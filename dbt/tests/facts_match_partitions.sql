@@ -20,7 +20,7 @@ history as (
 facts as (
 
     select * from {{ ref('fct_complaints') }}
-    where {{ if_building('complaint_key in ' ~ rebuilt_complaints()) }}
+    where {{ if_building(rebuilt_complaints()) }}
 
 ),
 

@@ -6,7 +6,7 @@ with facts as (
         count(*) as complaints,
         count(*) filter (where resolution_status = 'Resolved') as resolved
     from {{ ref('fct_complaints') }}
-    where {{ if_building('complaint_date in ' ~ rebuilt_dates()) }}
+    where {{ if_building(rebuilt_dates()) }}
     group by complaint_date
 
 ),
@@ -18,7 +18,7 @@ by_day as (
         sum(complaints) as complaints,
         sum(complaints) filter (where resolution_status = 'Resolved') as resolved
     from {{ ref('agg_daily_complaints') }}
-    where {{ if_building('complaint_date in ' ~ rebuilt_dates()) }}
+    where {{ if_building(rebuilt_dates()) }}
     group by complaint_date
 
 ),
@@ -30,7 +30,7 @@ by_agent_and_day as (
         sum(complaints) as complaints,
         sum(resolved) as resolved
     from {{ ref('agg_agent_daily') }}
-    where {{ if_building('complaint_date in ' ~ rebuilt_dates()) }}
+    where {{ if_building(rebuilt_dates()) }}
     group by complaint_date
 
 ),
@@ -45,8 +45,8 @@ customer_months_of_facts as (
     from {{ ref('fct_complaints') }} as facts
     where
         {{ if_building(
-            'exists (select 1 from ' ~ rebuilt_customer_months()
-            ~ ' as rebuilt where rebuilt.customer_id = facts.customer_id'
+            'exists (select 1 from (' ~ rebuilt_customer_months_list()
+            ~ ') as rebuilt where rebuilt.customer_id = facts.customer_id'
             ~ ' and facts.complaint_date >= rebuilt.month'
             ~ " and facts.complaint_date < rebuilt.month + interval '1 month')"
         ) }}
@@ -58,7 +58,7 @@ customer_months as (
 
     select customer_id, month, complaints, resolved
     from {{ ref('feat_customer_month') }}
-    where {{ if_building('(customer_id, month) in ' ~ rebuilt_customer_months()) }}
+    where {{ if_building(rebuilt_customer_months()) }}
 
 )
 

@@ -154,7 +154,7 @@ def test_any_order_of_loading_gives_what_a_full_refresh_gives(warehouse: Warehou
 
 
 _STATES = """
-    SELECT fct.complaint_id, fct.resolution_status, first_run_date, last_run_date, blocked_date,
+    SELECT fct.complaint_id, fct.resolution_status, first_run_date, fct.last_run_date, blocked_date,
            resolved_date
     FROM analytics.fct_complaints AS fct
     JOIN analytics.fct_complaint_lifecycle USING (complaint_key)

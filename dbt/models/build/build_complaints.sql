@@ -27,6 +27,12 @@ group by channel, complaint_id
 
 {% else %}
 {% set run_dates = complaint_run_dates_to_build() %}
+{% set newest = build_state_date(
+    'max(run_date) filter (where not is_static and loaded_at is not null)'
+) %}
+{% set newest_before = build_state_date(
+    'max(run_date) filter (where not is_static and built_loaded_at is not null)'
+) %}
 
 with reported as (
 
@@ -48,7 +54,7 @@ held as (
     select fct.*
     from {{ facts }} as fct
     where
-        fct.last_run_date >= (select min(day) from unnest(array[{{ run_dates }}]) as day)
+        fct.last_run_date >= least({{ run_dates }})
         and exists (
             select 1
             from unnest(array[{{ run_dates }}]) as day
@@ -79,18 +85,10 @@ overdue as (
     -- a new run date can end the time a complaint had, though nobody reported it
     select fct.*
     from {{ facts }} as fct
-    cross join (
-        select
-            {{ newest_run_date() }} as newest,
-            max(run_date) filter (
-                where not is_static and built_loaded_at is not null
-            ) as newest_before
-        from {{ ref('build_run_dates') }}
-    ) as run_dates
     where
         fct.resolution_status is distinct from 'Resolved'
-        and fct.complaint_date >= least(newest, newest_before) - {{ sla_days() }}
-        and fct.complaint_date < greatest(newest, newest_before) - {{ sla_days() }}
+        and fct.complaint_date >= least({{ newest }}, {{ newest_before }}) - {{ sla_days() }}
+        and fct.complaint_date < greatest({{ newest }}, {{ newest_before }}) - {{ sla_days() }}
 
 ),
 

@@ -1,23 +1,21 @@
 {{ config(materialized='table') }}
 
-with bounds as (
+-- depends_on: {{ ref('build_run_dates') }}
 
-    select
-        date_trunc('year', min(run_date)) - interval '1 year' as first_day,
-        date_trunc('year', max(run_date)) + interval '2 years' as end_day
-    from {{ ref('build_run_dates') }}
-    where loaded_at is not null
+{% set first_day = build_state_date(
+    "(date_trunc('year', min(run_date) filter (where loaded_at is not null)) - interval '1 year')::date"
+) %}
+{% set end_day = build_state_date(
+    "(date_trunc('year', max(run_date) filter (where loaded_at is not null)) + interval '2 years')::date"
+) %}
 
-),
-
-calendar as (
+with calendar as (
 
     -- whole years around the run dates
-    select days.day::date as date_day
-    from bounds
-    cross join lateral generate_series(
-        first_day, end_day - interval '1 day', interval '1 day'
-    ) as days (day)
+    select day::date as date_day
+    from generate_series(
+        {{ first_day }}, {{ end_day }} - 1, interval '1 day'
+    ) as day
 
 ),
 
@@ -25,12 +23,12 @@ calendar as (
 strays as (
 
     select complaint_date as date_day
-    from {{ ref('fct_complaints') }}, bounds
-    where complaint_date < first_day or complaint_date >= end_day
+    from {{ ref('fct_complaints') }}
+    where complaint_date < {{ first_day }} or complaint_date >= {{ end_day }}
     union
     select resolution_date
-    from {{ ref('fct_complaints') }}, bounds
-    where resolution_date < first_day or resolution_date >= end_day
+    from {{ ref('fct_complaints') }}
+    where resolution_date < {{ first_day }} or resolution_date >= {{ end_day }}
 
 ),
 

@@ -3,8 +3,9 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt('complaint_key', rebuilt_complaints()) }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_complaints()) }}",
         post_hook="{{ analyze_if_whole() }}",
+        indexes=[{'columns': ['last_run_date']}],
     )
 }}
 -- depends_on: {{ ref('build_complaints') }}
@@ -57,7 +58,8 @@ latest as (
     select distinct on (channel, complaint_id)
         channel,
         complaint_id,
-        resolution_status
+        resolution_status,
+        run_date as last_run_date
     from history
     order by channel, complaint_id, run_date desc
 
@@ -70,6 +72,7 @@ complaints as (
         latest.channel,
         latest.complaint_id,
         latest.resolution_status,
+        latest.last_run_date,
         milestones.backlog_date,
         milestones.in_progress_date,
         milestones.blocked_date,
@@ -101,6 +104,7 @@ select
             then complaints.resolved_date <= facts.complaint_date + {{ sla_days() }}
         -- relative to the newest run date that is loaded, not to today
         when {{ newest_run_date() }} > facts.complaint_date + {{ sla_days() }} then false
-    end as met_sla
+    end as met_sla,
+    complaints.last_run_date
 from complaints
 inner join {{ ref('fct_complaints') }} as facts using (complaint_key)

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt('complaint_key', rebuilt_complaints()) }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_complaints()) }}",
         post_hook="{{ analyze_if_whole() }}",
         indexes=[
             {'columns': ['complaint_date']},
@@ -21,21 +21,26 @@ with history as (
 
 ),
 
-spans as (
-
-    select
-        *,
-        min(run_date) over (partition by channel, complaint_id) as first_run_date
-    from history
-
-),
-
 latest as (
 
     select distinct on (channel, complaint_id)
         *,
-        coalesce(request_date, generation_date, first_run_date) as complaint_date
-    from spans
+        min(run_date) over complaint as first_run_date,
+        -- a later report may have left out when the complaint was made
+        coalesce(
+            (
+                array_agg(request_date) filter (where request_date is not null)
+                over complaint
+            )[1],
+            min(generation_date) over complaint,
+            min(run_date) over complaint
+        ) as complaint_date
+    from history
+    window complaint as (
+        partition by channel, complaint_id
+        order by run_date desc
+        rows between unbounded preceding and unbounded following
+    )
     order by channel, complaint_id, run_date desc
 
 )

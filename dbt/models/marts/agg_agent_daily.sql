@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt('complaint_date', rebuilt_dates()) }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_dates()) }}",
         indexes=[{'columns': ['complaint_date']}],
     )
 }}
@@ -18,6 +18,6 @@ select
 from {{ ref('fct_complaints') }} as complaints
 inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
 {% if is_incremental() %}
-where complaints.complaint_date in {{ rebuilt_dates() }}
+where {{ rebuilt_dates(complaint_date='complaints.complaint_date') }}
 {% endif %}
 group by complaints.agent_id, complaints.complaint_date

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt('complaint_date', rebuilt_dates()) }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_dates()) }}",
         indexes=[{'columns': ['complaint_date']}],
     )
 }}
@@ -17,6 +17,6 @@ select
     count(*) as complaints
 from {{ ref('fct_complaints') }}
 {% if is_incremental() %}
-where complaint_date in {{ rebuilt_dates() }}
+where {{ rebuilt_dates() }}
 {% endif %}
 group by complaint_date, channel, complaint_category, resolution_status

@@ -3,13 +3,18 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt('(customer_id, month)', rebuilt_customer_months()) }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_customer_months()) }}",
     )
 }}
 -- depends_on: {{ ref('build_complaints') }}
 
 {% if is_incremental() %}
-with wanted as materialized {{ rebuilt_customer_months() }},
+with wanted as materialized (
+
+    {{ rebuilt_customer_months_list() }}
+
+),
+
 {% else %}
 with
 {% endif %}

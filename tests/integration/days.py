@@ -140,3 +140,26 @@ def query(resources: Resources, statement: str) -> list[tuple[Any, ...]]:
     """What the warehouse answers."""
     with connect(resources.warehouse_dsn) as connection:
         return connection.execute(statement).fetchall()
+
+
+def forty_calls(resources: Resources) -> Silver:
+    """A day of forty call logs, two of them orphans."""
+    rows = calls(40)
+    rows[3]["agent_id"] = None
+    rows[38]["customer_id"] = "nobody"
+    return call_logs(rows).write(resources)
+
+
+def assert_forty_calls(resources: Resources) -> None:
+    """The tables are those of one undisturbed load of `forty_calls`, and nothing is left over."""
+    keys = query(resources, "SELECT call_id FROM conformed.call_logs ORDER BY 1")
+    assert keys == [(f"call-{i:05}",) for i in range(40) if i not in (3, 38)]
+    quarantine = query(resources, "SELECT record_key, reason FROM quarantine.records ORDER BY 1")
+    assert quarantine == [
+        ("call-00003", "agent_id is missing"),
+        ("call-00038", "customer_id is unknown"),
+    ]
+    ledger = "SELECT rows_read, orphan, loaded FROM ops.ledger WHERE entity = 'call_logs'"
+    assert query(resources, ledger) == [(40, 2, 38)]
+    assert query(resources, "SELECT FROM pg_tables WHERE schemaname = 'staging'") == []
+    assert query(resources, "SELECT FROM pg_locks WHERE locktype = 'advisory'") == []

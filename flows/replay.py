@@ -42,17 +42,16 @@ async def replay_quarantine(
     by_day = {day: list(group) for day, group in groupby(found, key=lambda each: each.run_date)}
     days.expect(map(str, by_day))
     ends: dict[date, State[Any]] = {}
-    freed = 0
+    freed: dict[date, int] = {}
     for day, replays in by_day.items():
         days.start(str(day))
-        ends[day], loaded = await _load_again(day, replays, platform)
-        freed += loaded
-        days.add_rows(str(day), loaded)
+        ends[day], freed[day] = await _load_again(day, replays, platform)
+        days.add_rows(str(day), freed[day])
         done = ends[day].is_completed()
         days.finish(str(day), Status.DONE if done else Status.FAILED, ends[day].message or "")
 
     steps: dict[str, Any] = {}
-    if freed:
+    if any(freed.values()):
         steps["run_dbt"] = run_dbt.submit(None, platform)
         for day in by_day:
             steps[f"cleanup_checkpoints {day}"] = cleanup_checkpoints.submit(

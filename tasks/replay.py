@@ -60,17 +60,22 @@ def count_orphans(platform: str, start: date | None, end: date | None) -> int:
         connect(resolve(platform).warehouse_dsn, purpose="replay") as connection,
     ):
         row = connection.execute(
-            "SELECT count(*) FROM quarantine.records WHERE issue = 'orphan' "
-            "AND run_date BETWEEN coalesce(%s, '-infinity') AND coalesce(%s, 'infinity')",
+            """
+            SELECT count(*) FROM quarantine.records
+            WHERE issue = 'orphan'
+              AND run_date
+                  BETWEEN coalesce(%s::date, '-infinity') AND coalesce(%s::date, 'infinity')
+            """,
             [start, end],
         ).fetchone()
         return row[0] if row else 0
 
 
-def outcome(freed: int, left: int, ends: Mapping[date, State[Any]]) -> State[Any]:
+def outcome(freed: Mapping[date, int], left: int, ends: Mapping[date, State[Any]]) -> State[Any]:
     """A replay's final state: how many orphans were freed, how many remain, which days failed."""
-    on = f" on {len(ends):,} run dates" if freed else ""
-    said = f"{freed:,} orphans freed{on}, {left:,} remain in quarantine"
+    days = sum(number > 0 for number in freed.values())
+    on = f" on {days:,} run date{'s' * (days > 1)}" if days else ""
+    said = f"{sum(freed.values()):,} orphans freed{on}, {left:,} remain in quarantine"
     failed = {day: end for day, end in ends.items() if not end.is_completed()}
     if not failed:
         why = ": their customer or agent is still unknown" if left else ""
@@ -101,7 +106,7 @@ def _freed(connection: Connection, start: date | None, end: date | None) -> list
             FROM quarantine.records {joins}
             WHERE issue = 'orphan'
               AND records.run_date
-                  BETWEEN coalesce(%s, '-infinity') AND coalesce(%s, 'infinity')
+                  BETWEEN coalesce(%s::date, '-infinity') AND coalesce(%s::date, 'infinity')
             GROUP BY entity, records.run_date
             HAVING bool_or({there})
             ORDER BY records.run_date, entity

@@ -21,6 +21,7 @@ from flows.run import (
     run_name,
     running,
     settled,
+    upstream,
 )
 from flows.static_data import static_data
 from tasks.contracts import COMPLAINTS
@@ -69,7 +70,10 @@ async def daily(
 
         static = []
         if await run.announce(load_type) is LoadType.INITIAL:
-            static = [await static_data(run_date, platform, within_daily=True, return_state=True)]
+            state = await static_data(
+                run_date, platform, within_daily=True, wait_for=[load_type], return_state=True
+            )
+            static = [upstream(state)]
             run.locks.release_first_run()
 
         # the gate: it opens when all it waits for is Completed, and every transform waits for it.

@@ -57,6 +57,15 @@ def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
     return task.with_options(name=name, task_run_name=name)
 
 
+def upstream(subflow: State[Any]) -> State[Any]:
+    """A subflow's state that tasks wait for, with an edge to them in Prefect's graph.
+
+    The graph knows a subflow by its flow run, and looks for the edge's start among task runs.
+    """
+    subflow.state_details.task_run_id = subflow.state_details.flow_run_id
+    return subflow
+
+
 class Run:
     """A flow run at work: its locks, and what goes on in the background until it ends."""
 

@@ -1,5 +1,6 @@
 """Source → bronze, as a task: lands one entity's source of a run date, unchanged."""
 
+from dataclasses import replace
 from datetime import date
 
 from prefect import runtime, task
@@ -29,4 +30,6 @@ def ingest(entity: str, run_date: date, platform: str) -> Bronze:
         for warning in bronze.warnings:
             logger().warning(warning)
             board.note(warning)
-        return bronze
+        # a date of its own: in Prefect's graph an edge leads from a task to each that takes an
+        # object which it returned.
+        return replace(bronze, run_date=run_date.replace())

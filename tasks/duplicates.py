@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import polars as pl
+
+from tasks.lake import Spool
 
 HELD_ROWS = 250_000
 
@@ -26,14 +29,15 @@ def find_duplicates(
     """The duplicates of a file, whose stripped keys come slice by slice.
 
     Only hashes of keys are kept of all rows. Rows whose key's hash comes twice are compared by
-    value, a bucket of them at a time. A null key equals no key, but rows without a key can be
-    exact duplicates.
+    value: in memory, or a bucket of them at a time once they are many. A null key equals no key,
+    but rows without a key can be exact duplicates.
     """
     candidates = _repeated([_fingerprints(part) for part in keys])
     buckets = candidates.len() // HELD_ROWS + 1
-    exact = _beside(rows_of, candidates, columns, "first", buckets)
+    exact = _beside(rows_of(candidates, columns), columns, "first", buckets)
     others = candidates.filter(~candidates.is_in(exact.implode())) if exact.len() else candidates
-    superseded = _beside(rows_of, others, [key], "last", buckets)
+    with_key = (frame.drop_nulls(key) for frame in rows_of(others, [key]))
+    superseded = _beside(with_key, [key], "last", buckets)
     return Duplicates(exact, superseded)
 
 
@@ -63,42 +67,44 @@ def _repeated(parts: list[pl.Series]) -> pl.Series:
 
 
 def _beside(
-    rows_of: RowsOf,
-    rows: pl.Series,
+    frames: Iterator[pl.DataFrame],
     columns: Sequence[str],
     keep: Literal["first", "last"],
     buckets: int,
 ) -> pl.Series:
-    """Of those rows, the ones beside the first or last of their equals in the columns."""
-    dropped = [pl.Series("row", [], pl.UInt32)]
-    for bucket in range(buckets):
-        held: list[pl.DataFrame] = []
-        size = limit = 0
-        for frame in rows_of(rows, columns):
-            if keep == "last":
-                frame = frame.drop_nulls(columns)
-            if buckets > 1:
-                frame = frame.filter(frame.select(columns).hash_rows() % buckets == bucket)
-            held.append(frame)
-            size += frame.height
-            if size > limit + HELD_ROWS:
-                held = [_kept(held, columns, keep, dropped)]
-                size = limit = held[0].height
-        if held:
-            _kept(held, columns, keep, dropped)
-    return pl.concat(dropped).sort()
+    """The `row` of all rows but the first or last of those that are equal in the columns."""
+    if buckets == 1:
+        return pl.concat(_dropped(frames, columns, keep)).sort()
+    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+        spools = [Spool(folder, str(i), HELD_ROWS // buckets) for i in range(buckets)]
+        for frame in frames:
+            bucket = frame.select(columns).hash_rows() % buckets
+            for number, spool in enumerate(spools):
+                spool.add(frame.filter(bucket == number))
+        found = [row for s in spools for row in _dropped(s.frames(), columns, keep)]
+    return pl.concat(found).sort()
 
 
-def _kept(
-    frames: list[pl.DataFrame],
-    columns: Sequence[str],
-    keep: Literal["first", "last"],
-    dropped: list[pl.Series],
-) -> pl.DataFrame:
-    """The first or last of equal rows; the numbers of the others go to `dropped`."""
-    together = pl.concat(frames)
+def _dropped(
+    frames: Iterator[pl.DataFrame], columns: Sequence[str], keep: Literal["first", "last"]
+) -> list[pl.Series]:
     equals = pl.struct(columns)
     kept = equals.is_first_distinct() if keep == "first" else equals.is_last_distinct()
-    split = together.with_columns(kept.alias("kept"))
-    dropped.append(split.filter(~pl.col("kept"))["row"])
-    return split.filter("kept").drop("kept")
+    found = [pl.Series("row", [], pl.UInt32)]
+    held: list[pl.DataFrame] = []
+    size = limit = 0
+
+    def sort_out() -> None:
+        split = pl.concat(held).with_columns(kept.alias("kept"))
+        found.append(split.filter(~pl.col("kept"))["row"])
+        held[:] = [split.filter("kept").drop("kept")]
+
+    for frame in frames:
+        held.append(frame)
+        size += frame.height
+        if size > limit + HELD_ROWS:
+            sort_out()
+            size = limit = held[0].height
+    if held:
+        sort_out()
+    return found

@@ -52,12 +52,13 @@ def detached(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 class Spool:
-    """Frames that are usually few, kept until they are written: on disk once they are many."""
+    """Frames kept for later, in order: in memory while they are few, then in files of a folder."""
 
-    def __init__(self, schema: pl.Schema, folder: str, name: str) -> None:
+    def __init__(self, folder: str, name: str, held_rows: int = SLICE_ROWS) -> None:
         self.rows = 0
-        self._schema, self._folder, self._name = schema, Path(folder), name
+        self._folder, self._name, self._limit = Path(folder), name, held_rows
         self._held: list[pl.DataFrame] = []
+        self._held_rows = 0
         self._parts: list[Path] = []
 
     def add(self, frame: pl.DataFrame) -> None:
@@ -66,19 +67,20 @@ class Spool:
             return
         self.rows += frame.height
         self._held.append(detached(frame))
-        if sum(held.height for held in self._held) >= SLICE_ROWS:
+        self._held_rows += frame.height
+        if self._held_rows >= self._limit:
             part = self._folder / f"{self._name}-{len(self._parts)}.arrow"
             pl.concat(self._held).write_ipc(part, compression="lz4")
             self._parts.append(part)
-            self._held = []
+            self._held, self._held_rows = [], 0
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """All that was added, in order."""
+        """All that was added."""
         for part in self._parts:
             yield pl.read_ipc(part)
         yield from self._held
 
-    def write(self, store: Store, key: str) -> None:
+    def write(self, schema: pl.Schema, store: Store, key: str) -> None:
         """Write all that was added as one Parquet file."""
         with store.writing(key) as uri:
-            write_parquet(self.frames(), self._schema, uri, store)
+            write_parquet(self.frames(), schema, uri, store)

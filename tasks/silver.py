@@ -56,8 +56,8 @@ def refine(
         source.keys(), entity.key, [f.name for f in entity.fields], source.rows_of
     )
     with TemporaryDirectory(prefix="coretelecoms-") as folder:
-        problems = Spool(PROBLEMS, folder, "problems")
-        rejects = Spool(REJECTS, folder, "rejects")
+        problems = Spool(folder, "problems")
+        rejects = Spool(folder, "rejects")
         counts = {"rows": 0, "missing_key": 0}
 
         def frames() -> Iterator[pl.DataFrame]:
@@ -75,8 +75,8 @@ def refine(
         schema = pl.Schema({**cleaning.schema(entity), "source_row": pl.Int64()})
         with lake.writing(keys["silver"]) as uri:
             write_parquet(frames(), schema, uri, lake)
-        problems.write(lake, keys["problems"])
-        rejects.write(lake, keys["rejects"])
+        problems.write(PROBLEMS, lake, keys["problems"])
+        rejects.write(REJECTS, lake, keys["rejects"])
     return Silver(
         entity=entity.name,
         run_date=bronze.run_date,

@@ -192,7 +192,7 @@ def test_the_web_forms_table_of_the_day(resources: Resources) -> None:
         )
     bronze = land(WEB_COMPLAINTS, DAY, resources)
     assert bronze_rows(resources, bronze.key).rows() == [
-        ("0", " r1", None, None, "1", "x", "2025-11-20 00:00:00", "2025-11-21", "y")
+        ("0", " r1", "", None, "1", "x", "2025-11-20 00:00:00", "2025-11-21", "y")
     ]
     assert land(WEB_COMPLAINTS, DAY, resources).fingerprint == bronze.fingerprint
     assert "web_form_request_2025_11_20" in bronze.source

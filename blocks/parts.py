@@ -21,6 +21,8 @@ from blocks.settings import Settings
 from blocks.stores import folder
 
 _SLACK = re.compile(r"https?://hooks\.slack(-gov)?\.com/services/\w+/\w+/\w+/?$")
+# the parts that are saved as blocks of their own, beside the credentials they share
+OWN_BLOCKS = ("source", "lake", "sheet_credentials", "warehouse", "web_forms", "alerts")
 Values = dict[str, Any]  # of the platform block's fields
 
 
@@ -62,7 +64,7 @@ def save(values: Values, name: str) -> None:
     for bucket in (values["source"], values["lake"]):
         if isinstance(bucket, S3Bucket):
             _save(bucket.credentials, f"{name}-aws")
-    for part in ("source", "lake", "warehouse", "web_forms", "sheet_credentials", "alerts"):
+    for part in OWN_BLOCKS:
         if isinstance(values[part], Block):
             _save(values[part], f"{name}-{part.replace('_', '-')}")
     _save(Platform(**values), name)

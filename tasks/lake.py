@@ -1,15 +1,15 @@
-"""Parquet files in the lake, written from batches and read back in slices, in bounded memory."""
+"""Parquet files in the lake, written from frames that come one by one, in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextvars import copy_context
 from pathlib import Path
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from blocks.stores import Store
+from blocks.stores import LocalStore, Store
 
-SLICE_ROWS = 65_536
+SLICE_ROWS = 65_536  # of a row group, and of what is cleaned at a time
 
 
 def write_parquet(
@@ -32,15 +32,6 @@ def write_parquet(
         storage_options=store.storage_options,
         engine="streaming",
     )
-
-
-def read_slices(
-    store: Store, key: str, columns: Sequence[pl.Expr], rows: int
-) -> Iterator[pl.DataFrame]:
-    """The columns of a file of that many rows, a slice after the other."""
-    scan = pl.scan_parquet(store.uri(key), storage_options=store.storage_options, glob=False)
-    for first in range(0, rows, SLICE_ROWS):
-        yield scan.select(columns).slice(first, SLICE_ROWS).collect()
 
 
 def detached(frame: pl.DataFrame) -> pl.DataFrame:
@@ -70,7 +61,8 @@ class Spool:
         self._held_rows += frame.height
         if self._held_rows >= self._limit:
             part = self._folder / f"{self._name}-{len(self._parts)}.arrow"
-            pl.concat(self._held).write_ipc(part, compression="lz4")
+            with LocalStore(self._folder).translating(part.name):
+                pl.concat(self._held).write_ipc(part, compression="lz4")
             self._parts.append(part)
             self._held, self._held_rows = [], 0
 

@@ -21,6 +21,7 @@ from flows.run import (
     run_name,
     running,
     settled,
+    submit,
     upstream,
 )
 from flows.static_data import static_data
@@ -77,11 +78,11 @@ async def daily(
             run.locks.release_first_run()
 
         # the gate: it opens when all it waits for is Completed, and every transform waits for it.
-        gate = open_static_data_gate.submit(load_type, wait_for=static)
+        gate = submit(open_static_data_gate, load_type, wait_for=static)
         silver = {
-            c: named(transform, c).submit(bronze[c], platform, wait_for=[gate]) for c in CHANNELS
+            c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in CHANNELS
         }
-        loaded = {c: named(load, c).submit(silver[c], platform) for c in CHANNELS}
+        loaded = {c: submit(named(load, c), silver[c], platform) for c in CHANNELS}
         warehouse = run_dbt.submit(run_date, platform, wait_for=list(loaded.values()))
         cleanup = cleanup_checkpoints.submit(run_date, platform, wait_for=[warehouse])
 

@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
-from flows.run import named, running, settled
+from flows.run import named, running, settled, submit
 from tasks import replay
 from tasks.load import load
 from tasks.outcome import concluded
@@ -74,10 +74,10 @@ async def _load_again(
             for each in replays:
                 name = each.entity
                 bronze = _of(replay.find_bronze, name, day).submit(name, day, platform)
-                silver = _of(transform, name, day).submit(bronze, platform)
+                silver = submit(_of(transform, name, day), bronze, platform)
                 steps[f"find_bronze_{name}"] = bronze
                 steps[f"transform_{name}"] = silver
-                steps[f"load_{name}"] = _of(load, name, day).submit(silver, platform)
+                steps[f"load_{name}"] = submit(_of(load, name, day), silver, platform)
             states = await settled(steps)
     except CoreTelecomsError as error:  # another run is at work on the day
         return Failed(message=str(error)), 0

@@ -1,12 +1,12 @@
 """What the flows share: the run date, names, locks held for a whole run, waiting for all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
-from prefect import Task, get_client, get_run_logger, runtime
+from prefect import Task, allow_failure, get_client, get_run_logger, runtime
 from prefect.context import SyncClientContext
 from prefect.futures import PrefectFuture
 from prefect.states import State
@@ -55,6 +55,20 @@ def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
         assets = [f"{asset.key}/{entity}" for asset in task.assets]
         return task.with_options(name=name, task_run_name=name, assets=assets)
     return task.with_options(name=name, task_run_name=name)
+
+
+def submit(
+    task: Task[..., Any],
+    given: PrefectFuture[Any] | State[Any],
+    *args: Any,
+    wait_for: Sequence[PrefectFuture[Any] | State[Any]] = (),
+) -> PrefectFuture[Any]:
+    """Submit a task on what an earlier one gives; if that fails, held back under its own name.
+
+    Prefect names a task run when it has its parameters, and then sees what it waits for: without
+    `allow_failure` here it would stop before it had a name (`load_call_logs-260`).
+    """
+    return task.submit(allow_failure(given), *args, wait_for=[given, *wait_for])
 
 
 def upstream(subflow: State[Any]) -> State[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
-from flows.run import checked_run_date, named, run_name, running, settled
+from flows.run import checked_run_date, named, run_name, running, settled, submit
 from tasks.contracts import STATIC
 from tasks.ingest import ingest
 from tasks.load import load
@@ -46,11 +46,14 @@ async def static_data(
             tables = {"create_all_tables": create_all_tables.submit(platform)}
 
         bronze = {e.name: named(ingest, e.name).submit(e.name, run_date, platform) for e in STATIC}
-        silver = {e: named(transform, e).submit(bronze[e], platform) for e in bronze}
-        customers = named(load, "customers").submit(
-            silver["customers"], platform, wait_for=[*silver.values(), *tables.values()]
+        silver = {e: submit(named(transform, e), bronze[e], platform) for e in bronze}
+        customers = submit(
+            named(load, "customers"),
+            silver["customers"],
+            platform,
+            wait_for=[silver["agents"], *tables.values()],
         )
-        agents = named(load, "agents").submit(silver["agents"], platform, wait_for=[customers])
+        agents = submit(named(load, "agents"), silver["agents"], platform, wait_for=[customers])
         marked = mark_first_run_complete.submit(wait_for=[agents])
 
         states = await settled(

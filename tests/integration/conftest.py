@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
+from unittest import mock
 
 import pytest
 
@@ -21,6 +23,9 @@ def prefect_server() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
     with (
+        # a path with this word in it makes the server keep to one connection. With more of them
+        # requests meet SQLite's lock, are answered with 503, and asked again 2 seconds later.
+        mock.patch("prefect.testing.utilities.mkdtemp", return_value=mkdtemp(prefix=":memory:")),
         prefect_test_harness(server_startup_timeout=180),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):

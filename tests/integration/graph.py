@@ -1,0 +1,209 @@
+"""The graph alone: what the rules G1 to G12 expect of it, and runs of it with trivial bodies.
+
+Flows, tasks, gate, engine and Prefect's server are the real ones. What is replaced lies below the
+tasks: reading, cleaning, loading and dbt, which here take no time, note that they ran, and fail
+where a test says so.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.client.schemas.sorting import TaskRunSort
+from prefect.states import State
+
+from blocks.errors import TerminalError
+from flows.daily import daily
+from tasks import ingest, load, state, transform, warehouse
+from tasks.references import Bronze, Loaded, Silver
+
+RUN_DATE = date(2025, 11, 21)
+CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
+
+SET_UP = ("create_all_tables", "clear_staging", "determine_load_type")
+STATIC = (
+    *(
+        f"{stage}_{entity}"
+        for stage in ("ingest", "transform")
+        for entity in ("customers", "agents")
+    ),
+    "load_customers",
+    "load_agents",
+    "mark_first_run_complete",
+)
+INGESTS = tuple(f"ingest_{channel}" for channel in CHANNELS)
+GATE = "open_static_data_gate"
+BEHIND = (
+    *(f"{stage}_{channel}" for stage in ("transform", "load") for channel in CHANNELS),
+    "run_dbt",
+    "cleanup_checkpoints",
+)
+TASKS = (*SET_UP, *STATIC, GATE, *INGESTS, *BEHIND)
+
+
+def needs(initial: bool) -> dict[str, Set[str]]:
+    """What each task of DESIGN section 1's picture waits for; in an order in which they can run."""
+    graph: dict[str, Set[str]] = {name: set() for name in INGESTS}
+    graph |= {"create_all_tables": set(), "clear_staging": {"create_all_tables"}}
+    graph["determine_load_type"] = {"clear_staging"}
+    opens = "determine_load_type"
+    if initial:
+        for entity in ("customers", "agents"):
+            graph[f"ingest_{entity}"] = {"determine_load_type"}
+            graph[f"transform_{entity}"] = {f"ingest_{entity}"}
+        graph["load_customers"] = {"transform_customers", "transform_agents"}
+        graph["load_agents"] = {"load_customers"}
+        graph["mark_first_run_complete"] = {"load_agents"}
+        opens = "mark_first_run_complete"
+    graph[GATE] = {opens}
+    graph |= {f"transform_{channel}": {f"ingest_{channel}", GATE} for channel in CHANNELS}
+    graph |= {f"load_{channel}": {f"transform_{channel}"} for channel in CHANNELS}
+    graph["run_dbt"] = {f"load_{channel}" for channel in CHANNELS}
+    graph["cleanup_checkpoints"] = {"run_dbt"}
+    return graph
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ends: each task that shows up with its state, the run's state, the Variable."""
+
+    states: Mapping[str, str]
+    state: str
+    variable: str | None
+
+    @property
+    def ran(self) -> Set[str]:
+        """The tasks whose bodies began."""
+        return {name for name, ended in self.states.items() if ended != "NotReady"}
+
+
+def expected(failing: Set[str], variable: str | None) -> Outcome:
+    """What G1 to G8 say of a run in which these tasks fail when they get to run."""
+    # the static path shows up once the load type is known, and only if it is wanted.
+    known = failing.isdisjoint(SET_UP)
+    initial = variable != "false"
+    graph = needs(initial and known)
+    states: dict[str, str] = {}
+    for name, waits_for in graph.items():
+        if any(states[other] != "Completed" for other in waits_for):
+            states[name] = "NotReady"
+        else:
+            states[name] = "Failed" if name in failing else "Completed"
+    marked = states.get("mark_first_run_complete") == "Completed"
+    good = set(states.values()) == {"Completed"}
+    return Outcome(states, "Completed" if good else "Failed", "false" if marked else variable)
+
+
+@dataclass
+class Bodies:
+    """What the trivial bodies do: which ones fail, what else happens in one; which ones ran."""
+
+    failing: dict[str, Exception] = field(default_factory=dict)
+    doing: dict[str, Callable[[], object]] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+
+    def fail(self, *names: str) -> None:
+        """From here on these tasks fail, and no others; no task has run yet."""
+        self.failing = {name: broken(name) for name in names}
+        self.doing, self.ran = {}, []
+
+
+def broken(name: str) -> Exception:
+    """A failure that names its task; every other task's is one that nobody foresaw."""
+    if TASKS.index(name) % 2:
+        return ValueError(f"{name} is broken on purpose")
+    return TerminalError(f"{name} is broken on purpose", where="here", todo="mend the test")
+
+
+@contextmanager
+def trivial_bodies(patch: pytest.MonkeyPatch) -> Iterator[Bodies]:
+    """Put trivial bodies below the tasks."""
+    bodies = Bodies()
+
+    @contextmanager
+    def stage(name: str, total: Any = 0) -> Iterator[Any]:
+        with real_stage(name, total) as on_rows:
+            bodies.ran.append(name)
+            if name in bodies.doing:
+                bodies.doing[name]()
+            if name in bodies.failing:
+                raise bodies.failing[name]
+            yield on_rows
+
+    def land(entity: Any, run_date: date, *_: object) -> Bronze:
+        return Bronze(entity.name, run_date, "key", "source", "fingerprint", rows=0)
+
+    def refine(entity: Any, bronze: Bronze, *_: object) -> Silver:
+        keys = ("key", "problems", "rejects", "bronze", "fingerprint")
+        return Silver(entity.name, bronze.run_date, *keys, 0, 0, 0, 0, rows=0, field_problems=0)
+
+    def loaded(entity: Any, silver: Silver, *_: object) -> Loaded:
+        return Loaded(
+            entity.name, silver.run_date, 0, 0, 0, 0, orphan=0, loaded=0, field_problems=0
+        )
+
+    real_stage = state.stage
+    for module in (ingest, load, state, transform, warehouse):
+        patch.setattr(module, "stage", stage)
+    patch.setattr(ingest, "land", land)
+    patch.setattr(transform, "refine", refine)
+    patch.setattr(load, "load_day", loaded)
+    patch.setattr(load, "load_static", loaded)
+    patch.setattr(warehouse, "_build", lambda *_: warehouse.Built(0, (), 0.0))
+    yield bodies
+
+
+def run_daily(run_date: date = RUN_DATE, **parameters: Any) -> State[Any]:
+    """A daily run in this process; its final state."""
+    return asyncio.run(daily(run_date, return_state=True, **parameters))  # type: ignore[arg-type]
+
+
+def flow_run(run: State[Any]) -> FlowRun:
+    """A run as Prefect's server has it now."""
+    assert run.state_details.flow_run_id
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(run.state_details.flow_run_id)
+
+
+def task_runs(run: State[Any]) -> list[TaskRun]:
+    """The task runs of a daily run and its static subflow, as Prefect's server has them now."""
+    flow_run = run.state_details.flow_run_id
+    assert flow_run
+    mine = FlowRunFilter(
+        operator="or_",  # type: ignore[call-arg]
+        id=FlowRunFilterId(any_=[flow_run]),
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run]),
+    )
+    with get_client(sync_client=True) as client:
+        found = client.read_task_runs(
+            flow_run_filter=mine, limit=200, sort=TaskRunSort.END_TIME_DESC, offset=0
+        )
+    # the parent's task run that stands for the subflow.
+    return [run for run in found if not run.name.startswith("static_data")]
+
+
+def recorded(run: State[Any], awaited: Mapping[str, str]) -> dict[str, str]:
+    """Each task run's name and state on the server, once it has what is awaited.
+
+    The engine reports task runs by events, which the server writes down a little later: a run that
+    went otherwise never gets there, and what it has in the end is given.
+    """
+    states: dict[str, str] = {}
+    for _ in range(200):
+        runs = task_runs(run)
+        states = {each.name: str(each.state_name) for each in runs}
+        assert len(states) == len(runs), f"a name twice: {sorted(each.name for each in runs)}"
+        if states == awaited:
+            break
+    return states

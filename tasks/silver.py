@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from blocks.errors import TerminalError
 from blocks.resources import Resources
 from blocks.stores import Store
 from tasks import cleaning
@@ -107,6 +108,13 @@ class _BronzeFile:
         with lake.translating(bronze.key):
             scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
             labels = scan.collect_schema().names()
+            rows = scan.select(pl.len()).collect().item()
+        if rows != bronze.rows:
+            raise TerminalError(
+                f"The bronze file holds {rows} rows, not the {bronze.rows} that were landed",
+                where=uri,
+                todo="another run replaced it meanwhile: run this date again",
+            )
         positions = match_columns(entity, labels, uri).positions
         self._scan = scan.select(
             pl.col(labels[position]).alias(name) for name, position in positions.items()

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from blocks.errors import SourceMissingError
+from blocks.errors import SourceMissingError, TerminalError
 from blocks.resources import Resources
 from tasks import lake, silver
 from tasks.bronze import land
@@ -257,3 +257,13 @@ def test_a_bronze_file_that_is_gone_is_named(resources: Resources) -> None:
     with pytest.raises(SourceMissingError) as caught:
         refine(AGENTS, bronze, resources)
     assert bronze.key in caught.value.where
+
+
+def test_a_bronze_file_that_another_run_replaced_is_not_taken(resources: Resources) -> None:
+    key = AGENTS.source_on(DAY)
+    resources.source.write(key, f"{LABELS[AGENTS]}\n1,a,,\n2,b,,\n".encode())
+    bronze = land(AGENTS, DAY, resources)
+    resources.source.write(key, f"{LABELS[AGENTS]}\n1,a,,\n".encode())
+    land(AGENTS, DAY, resources)
+    with pytest.raises(TerminalError, match="holds 1 rows, not the 2"):
+        refine(AGENTS, bronze, resources)

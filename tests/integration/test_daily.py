@@ -22,7 +22,7 @@ def run(run_date: date, **parameters: bool) -> State[object]:
 
 def rows(query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(resolve().warehouse_dsn) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()
 
 
 def test_two_days(local: Path) -> None:

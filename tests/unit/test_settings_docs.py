@@ -47,7 +47,11 @@ def own(field: str) -> str:
     return f"`production-{field.replace('_', '-')}`" if field in OWN_BLOCKS else ""
 
 
-def test_the_example_explains_every_variable(tmp_path: Path) -> None:
+def test_the_example_explains_every_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"CORETELECOMS_{name.upper()}", raising=False)
     text = EXAMPLE.read_text(encoding="utf-8")
     uncommented = tmp_path / "all.env"
     uncommented.write_text(re.sub(r"(?m)^# (?=[A-Z_]+=)", "", text), encoding="utf-8")

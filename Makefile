@@ -4,6 +4,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-strip-extras --custom-compile-command 'make lock'
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help run install test lint format lock backfill psql server bench dbt-docs screenshots clean
@@ -47,6 +48,14 @@ bench: .venv/bench ## all measurements (about half an hour), into docs/performan
 
 psql: .venv/run ## a SQL prompt on the embedded PostgreSQL
 	@$(BIN)/python -m blocks.embedded $(ARGS)
+
+server: .venv/run ## Prefect's server and UI on http://127.0.0.1:4200; runs with PREFECT_API_URL show there
+	$(BIN)/prefect server start $(ARGS)
+
+screenshots: .venv/run ## take the README's pictures anew, in Debian's Chromium (installed if need be)
+	@command -v $${CHROMIUM:-chromium} >/dev/null || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -qq --no-install-recommends chromium fonts-dejavu-core; }
+	@$(BIN)/python docs/screenshots/take.py
 
 clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
 	rm -rf .coretelecoms

@@ -1,0 +1,186 @@
+"""Takes the README's pictures: two days on a real Prefect server, their graphs in a real browser.
+
+`make screenshots`. Everything it starts lives in a temporary folder and ends with it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from browser import Page, browser
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+DAYS = {"initial": "2025-11-20", "incremental": "2025-11-21"}
+VIEW = {"x": 256, "y": 0, "width": 1440, "height": 510}  # the run beside the menu, in CSS pixels
+WINDOW = (1696, 900)
+
+OPTION = """
+(name) => {
+    const labels = [...document.querySelectorAll('.run-graph-settings__menu label')];
+    document.getElementById(labels.find((l) => l.innerText.trim() === name).htmlFor).click();
+}
+"""
+# In this layout the static path stands alone in its column, the fourth.
+ARROW_OF_STATIC_DATA = """
+async (png) => {
+    const image = new Image();
+    image.src = 'data:image/png;base64,' + png;
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    const { data, width, height } = context.getImageData(0, 0, image.width, image.height);
+    const green = (x, y) => {
+        const [r, g, b] = data.slice(4 * (y * width + x), 4 * (y * width + x) + 3);
+        return g > 120 && r < 90 && b < 120;
+    };
+    const graph = document.querySelector('.run-graph__stage').getBoundingClientRect();
+    const ratio = window.devicePixelRatio;
+    const [left, top, right, bottom] =
+        [graph.left, graph.top, graph.right, graph.bottom - 20].map((n) => Math.ceil(n * ratio));
+    const columns = [];
+    for (let x = left; x < right; x++) {
+        const ys = [];
+        for (let y = top; y < bottom; y++) if (green(x, y)) ys.push(y);
+        if (ys.length < 5) continue;
+        const last = columns[columns.length - 1];
+        if (last && x - last.right < 12) {
+            last.right = x;
+            last.top = Math.min(last.top, ys[0]);
+            last.bottom = Math.max(last.bottom, ys[ys.length - 1]);
+        } else columns.push({ left: x, right: x, top: ys[0], bottom: ys[ys.length - 1] });
+    }
+    const { left: edge, top: upper, bottom: lower } = columns[3];
+    return { x: (edge + (lower - upper) / 2) / ratio, y: (upper + lower) / 2 / ratio };
+}
+"""
+
+
+def main() -> int:
+    """Take both pictures."""
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as address:
+        for day in DAYS.values():
+            say(f"running {day}")
+            run(Path(folder), address, day)
+        with browser(Path(folder), *WINDOW) as page:
+            for load_type, day in DAYS.items():
+                path = HERE / f"{load_type}.png"
+                url = f"{address}/runs/flow-run/{flow_run(address, f'daily-{day}-{load_type}')}"
+                path.write_bytes(picture(page, url, unfold=load_type == "initial"))
+                say(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
+    return 0
+
+
+def picture(page: Page, url: str, *, unfold: bool) -> bytes:
+    """A run's page, its graph laid out by dependency; `unfold`: with the static path's tasks."""
+    page.open(url)
+    page.until("document.querySelector('[aria-label=\"Run Graph Options\"]')")
+    page.click('[aria-label="Run Graph Options"]')
+    page.until("document.querySelector('.run-graph-settings__menu')")
+    for option in ("Hide artifacts", "Hide events", "Dependency grid"):
+        page.evaluate(f"({OPTION})({json.dumps(option)})")
+    page.evaluate("document.body.click()")
+    page.still()
+    if unfold:
+        shot = page.screenshot_base64()
+        page.press(**page.evaluate(f"({ARROW_OF_STATIC_DATA})({json.dumps(shot)})"))
+        page.still()
+    for _ in range(2):  # the first one begins before an unfolded graph has its size
+        page.click('[title="Recenter graph (c)"]')
+        page.still()
+    return page.screenshot(VIEW)
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """A Prefect server with its UI on a free port, until the block ends."""
+    with create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, env=environment(folder, address), stdout=log, stderr=log
+        )
+    try:
+        say("starting Prefect's server")
+        wait_for(lambda: ask(f"{address}/api/health"), "Prefect's server")
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def environment(folder: Path, address: str) -> dict[str, str]:
+    """The surroundings of the server and of the runs: nothing of the person's own."""
+    ours = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
+    return ours | {
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_UI_API_URL": f"{address}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "CORETELECOMS_HOME": str(folder / "home"),
+    }
+
+
+def run(folder: Path, address: str, day: str) -> None:
+    """One run date, as `make run` starts it."""
+    command = [sys.executable, "-m", "flows.daily", "--plain", "--run-date", day]
+    subprocess.run(command, cwd=ROOT, env=environment(folder, address), check=True)
+
+
+def flow_run(address: str, name: str) -> str:
+    """A flow run's id, once the server has drawn in all of its task runs' events."""
+    wanted = {"flow_runs": {"name": {"any_": [name]}}}
+    (found,) = ask(f"{address}/api/flow_runs/filter", wanted)
+    key = str(found["id"])
+
+    def complete() -> bool:
+        nodes = ask(f"{address}/api/flow_runs/{key}/graph-v2")["nodes"]
+        done = {node["label"]: node["state_type"] for _, node in nodes}
+        return done.get("cleanup_checkpoints") == "COMPLETED"
+
+    wait_for(complete, "the whole graph")
+    return key
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> Any:
+    """An answer of Prefect's API; None while it doesn't listen yet."""
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+def wait_for(ready: Callable[[], Any], what: str) -> None:
+    """Wait until something is there."""
+    end = time.monotonic() + 240
+    while not ready():
+        if time.monotonic() > end:
+            raise SystemExit(f"waited too long for {what}")
+        time.sleep(0.2)
+
+
+def say(text: str) -> None:
+    """A line on the terminal."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, LiteralString
 
@@ -35,12 +36,12 @@ def start_afresh(resources: Resources) -> None:
         tables.create_all_tables(connection)
 
 
-def deliver(source: Source, run_date: date, resources: Resources) -> None:
-    """Put a source where the pipeline looks for it."""
+def deliver(source: Source, run_date: date, resources: Resources) -> Source:
+    """Put a source where the pipeline looks for it; the source as it lies there."""
     if source.entity != "web_complaints":
         address = ADDRESSES[source.entity].format(day=run_date)
         resources.source.write(address, source.data)
-        return
+        return source
     table = sql.Identifier("customer_complaints", WEB_FORMS.format(day=run_date))
     columns = sql.SQL(", ").join(
         sql.SQL("{} text").format(sql.Identifier(name)) for name in source.header
@@ -53,11 +54,13 @@ def deliver(source: Source, run_date: date, resources: Resources) -> None:
         connection.cursor().executemany(
             sql.SQL("INSERT INTO {} VALUES ({})").format(table, values), source.rows
         )
+        # a short row may have found room before longer ones that were put in earlier.
+        ordered = connection.execute(sql.SQL("SELECT * FROM {} ORDER BY ctid").format(table))
+        return replace(source, rows=tuple(ordered.fetchall()))
 
 
 def run(source: Source, run_date: date, resources: Resources) -> tuple[Bronze, Silver, Loaded]:
-    """Deliver a source and take it through land, refine and load."""
-    deliver(source, run_date, resources)
+    """Take a source that was delivered through land, refine and load."""
     entity = contracts.ENTITIES[source.entity]
     landed = bronze.land(entity, run_date, resources)
     refined = silver.refine(entity, landed, resources)

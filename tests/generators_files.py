@@ -41,11 +41,11 @@ def _field(value: str, *, quote: bool) -> str:
 def json_files(draw: st.DrawFn, header: Sequence[str], rows: Grid) -> bytes:
     """Column-oriented JSON, an array of records, or a record a line.
 
-    A file without rows is column-oriented: in the other shapes it couldn't name its columns.
+    A file without rows is column-oriented or an empty array: a record a line would be no file.
     """
     ascii_only = draw(st.booleans())
     comma, colon = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n  ", " :\t")]))
-    shape = draw(st.sampled_from(["columns", "records", "lines"])) if rows else "columns"
+    shape = draw(st.sampled_from(["columns", "records", "lines"] if rows else ["columns", "none"]))
     if shape == "lines":
         comma, colon = comma.replace("\n", " "), colon.replace("\n", " ")
 
@@ -54,6 +54,9 @@ def json_files(draw: st.DrawFn, header: Sequence[str], rows: Grid) -> bytes:
 
     def record(pairs: Sequence[tuple[str, str]]) -> str:
         return "{" + comma.join(value(name) + colon + inner for name, inner in pairs) + "}"
+
+    if shape == "none":
+        return b"[]\n"
 
     # what is null may be left out, as long as each name stands somewhere.
     may_omit = draw(st.booleans())

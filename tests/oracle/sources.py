@@ -32,6 +32,8 @@ class Table:
 def read(entity: str, source: bytes) -> Table:
     """The rows of a file: JSON for sm_complaints, CSV for the other entities."""
     header, rows = (read_json if entity == "sm_complaints" else read_csv)(source)
+    if source.strip() == b"[]":
+        return Table([], ())  # an array without records has no place to name its columns
     return tabulate(entity, header, rows)
 
 
@@ -108,9 +110,7 @@ def _parse(text: str) -> object:
 
 
 def _columns(document: dict[str, dict[str, object]]) -> tuple[list[str], list[list[str | None]]]:
-    labels: list[str] = []
-    for values in document.values():
-        labels.extend(label for label in values if label not in set(labels))
+    labels = dict.fromkeys(label for values in document.values() for label in values)
     rows = [[_text(values.get(label)) for values in document.values()] for label in labels]
     return list(document), rows
 

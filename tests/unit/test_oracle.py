@@ -103,6 +103,10 @@ def test_three_json_shapes_hold_the_same_rows() -> None:
         assert read("sm_complaints", text.encode()).rows == records
 
 
+def test_json_array_without_records_is_a_day_of_no_rows() -> None:
+    assert read("sm_complaints", b" []\n").rows == []
+
+
 def test_column_oriented_rows_are_aligned_by_label() -> None:
     records = json_records()
     columns = {name: {"7": records[0][name], "3": records[1][name]} for name in records[0]}

@@ -97,7 +97,7 @@ ENTITIES = {
 }
 
 # the agents' source calls its key "iD": every other column is called as its canonical name.
-SOURCE_NAMES = {("agents", "id"): "agent_id"}
+SOURCE_NAMES = {("agents", "agent_id"): "id"}
 
 CHOICES = {
     "gender": ("M", "F"),

@@ -39,12 +39,15 @@ def read(entity: str, source: bytes) -> Table:
 
 def tabulate(entity: str, header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Table:
     """Rows by canonical column, matched by the letters and digits of the header's names."""
-    wanted = {letters(column): column for column in ENTITIES[entity].rules}
+    wanted = {
+        SOURCE_NAMES.get((entity, column)) or letters(column): column
+        for column in ENTITIES[entity].rules
+    }
     places: dict[str, int] = {}
     unexpected = []
     for place, name in enumerate(header):
         plain = letters(name)
-        column = SOURCE_NAMES.get((entity, plain)) or wanted.get(plain)
+        column = wanted.get(plain)
         if column is None:
             if plain not in INDEX_COLUMNS:
                 unexpected.append(name)

@@ -66,7 +66,15 @@ def test_extra_column_is_kept_out_and_named() -> None:
     assert table.unexpected == ("Note 1",)
 
 
-@pytest.mark.parametrize("header", [b"iD,NamE,state\n", b"iD,NamE,na me,experience,state\n"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"iD,NamE,state\n",
+        b"iD,NamE,na me,experience,state\n",
+        b"agent_id,NamE,experience,state\n",
+    ],
+    ids=["missing", "twice", "renamed"],
+)
 def test_missing_or_doubled_column_is_drift(header: bytes) -> None:
     with pytest.raises(DriftError):
         read("agents", header)

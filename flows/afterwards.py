@@ -27,6 +27,7 @@ COLUMNS = {  # of the ledger, with what a narrow terminal has room for
     "loaded": "loaded",
     "field_problems": "field\nproblems",
 }
+BALANCE = "read = exact duplicates + missing key + duplicate key + orphan + loaded"
 SELECT = "select * from"
 LABEL = 17  # width
 
@@ -58,8 +59,8 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
     if summary.ledger:
         console.print()
         console.print(ledger_table(summary))
-    for note in board.notes:
-        _words(console, f"! {note}", "yellow")
+        console.print(f"\n{BALANCE}", style="dim")
+    _notes(console)
     console.print()
     for label, where in where_to_look(summary, resources, state).items():
         console.print(Text(f"{label:<{LABEL}}", "bold").append(where, "not bold"), soft_wrap=True)
@@ -75,7 +76,7 @@ def _words(console: Console, text: str, style: str = "") -> None:
 
 def _notes(console: Console) -> None:
     for note in board.notes:
-        console.print(f"! {note}", style="yellow", markup=False)
+        _words(console, f"! {note}", "yellow")
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
@@ -95,12 +96,12 @@ def ledger_table(summary: Summary) -> Table:
     """Where every row went: one line an entity."""
     table = Table(
         box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
         pad_edge=False,
-        title=f"Where every row of {summary.run_date} went",
+        show_edge=False,
+        title=f"Where every row of {summary.run_date} went\n",
         title_justify="left",
         title_style="bold",
-        caption="read = exact duplicates + missing key + duplicate key + orphan + loaded",
-        caption_justify="left",
     )
     table.add_column("", no_wrap=True)
     for title in COLUMNS.values():

@@ -1,0 +1,206 @@
+"""What a person sees of a run: the picture, the plain lines, the words at its end."""
+
+import io
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.states import Completed, Failed
+from rich.console import Console
+
+from blocks.resources import Resources
+from blocks.stores import LocalStore
+from flows import afterwards
+from flows.picture import NARROWEST, Picture, load_type
+from flows.terminal import plain_line
+from tasks.outcome import REPEAT
+from tasks.progress import Board, Status, Step
+from tasks.summary import Summary, sentences
+
+STATIC = [f"{s}_{e}" for s in ("ingest", "transform", "load") for e in ("customers", "agents")]
+GATE = "open_static_data_gate"
+
+
+def seen(picture: Picture, width: int = 80) -> list[str]:
+    """The picture's lines, as a terminal of that width shows them."""
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=True, color_system=None).print(picture)
+    return out.getvalue().split("\n")
+
+
+def line(picture: Picture, start: str) -> str:
+    return next(text for text in seen(picture) if text.startswith(start))
+
+
+def stepped(**steps: Status) -> Board:
+    board = Board()
+    for name, status in steps.items():
+        board.start(name)
+        if status is not Status.RUNNING:
+            board.finish(name, status)
+    return board
+
+
+def test_every_step_has_its_place() -> None:
+    text = "\n".join(seen(Picture(Board(), "daily 2025-11-20")))
+    for name in ("create_all_tables", "clear_staging", "determine_load_type"):
+        assert name in text
+    for name in ("customers", "agents", "call_logs", "sm_complaints", "web_complaints"):
+        assert f"\n{name} " in text
+    for name in ("mark_first_run_complete", "run_dbt", "cleanup_checkpoints", "gate closed"):
+        assert name in text
+
+
+@pytest.mark.parametrize("width", [NARROWEST, 80, 120])
+def test_no_line_reaches_the_edge(width: int) -> None:
+    """A full line would move the cursor on, and the next picture would not cover this one."""
+    board = stepped(**{f"load_{c}": Status.HELD_BACK for c in ("call_logs", "sm_complaints")})
+    for name in ("ingest_call_logs", "transform_call_logs", "load_web_complaints", "run_dbt"):
+        board.start(name)
+        board.add_rows(name, 12_345_678)
+        board.steps[name].started = time.monotonic() - 1234.5
+    lines = seen(Picture(board, "daily 2025-11-20"), width)
+    assert max(map(len, lines)) <= width
+    assert len(lines[-2]) < width
+
+
+def test_rows_and_seconds_of_a_step() -> None:
+    board = stepped(ingest_call_logs=Status.RUNNING)
+    board.add_rows("ingest_call_logs", 596)
+    board.steps["ingest_call_logs"].started = time.monotonic() - 2.04
+    assert "596  2.0 s" in line(Picture(board, ""), "call_logs")
+    board.finish("ingest_call_logs", Status.DONE)
+    assert "✔       596" in line(Picture(board, ""), "call_logs")
+
+
+@pytest.mark.parametrize(
+    ("status", "mark"),
+    [
+        (Status.DONE, "✔"),
+        (Status.FAILED, "✘ failed"),
+        (Status.HELD_BACK, "■ held back"),
+        (Status.RETRYING, "↻ retrying"),
+    ],
+)
+def test_marks(status: Status, mark: str) -> None:
+    assert mark in line(Picture(stepped(ingest_agents=status), ""), "agents")
+
+
+def test_the_gate() -> None:
+    picture = Picture(board := stepped(ingest_customers=Status.RUNNING), "")
+    bar = line(picture, "call_logs").index("┃")
+    assert "┃ gate closed: static data comes first" in "\n".join(seen(picture))
+    board.finish(GATE, Status.DONE)
+    assert "╎ gate open" in "\n".join(seen(picture))
+    assert line(picture, "call_logs").index("╎") == bar
+    board.finish(GATE, Status.HELD_BACK)
+    assert "┃ gate stayed closed" in "\n".join(seen(picture))
+
+
+def test_the_path_taken() -> None:
+    board = Board()
+    assert load_type(board) == ""
+    for name in STATIC:
+        board.finish(name, Status.SKIPPED)
+    picture = Picture(board, "daily 2025-11-21")
+    assert seen(picture)[0].startswith("daily 2025-11-21 · incremental")
+    assert "– skipped" in line(picture, "static data")
+    board.clear()
+    board.start("ingest_customers")
+    assert seen(picture)[0].startswith("daily 2025-11-21 · initial")
+
+
+def test_the_static_path_alone() -> None:
+    text = "\n".join(seen(Picture(Board(), "static data 2025-11-20", static_alone=True)))
+    assert "customers" in text
+    assert "call_logs" not in text
+    assert text.count("mark_first_run_complete") == 1
+
+
+def test_the_clock_stops_at_the_end() -> None:
+    picture = Picture(Board(), "")
+    picture.end()
+    picture.began = float(picture.ended or 0) - 12.34
+    assert "12.3 s" in seen(picture)[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (Step("run_dbt", Status.DONE, 77, started=1, ended=9), "77 models and tests  8.0 s"),
+        (Step("load_agents", Status.HELD_BACK), "held back  load_agents"),
+        (Step("load_agents", Status.FAILED, detail="Why"), "failed     load_agents  Why"),
+    ],
+)
+def test_plain_lines(step: Step, text: str) -> None:
+    assert plain_line(step).endswith(text)
+
+
+def test_a_message_taken_apart() -> None:
+    message = (
+        "ingest_customers failed: No name. Where: a.csv. What to do: ask. "
+        "load_agents failed: No database. Where: db:1. What to do: start it. "
+        f"Held back: load_x, run_dbt. The gate stayed closed: nothing ran. {REPEAT}"
+    )
+    assert sentences(message) == [
+        "ingest_customers failed: No name.",
+        "Where: a.csv.",
+        "What to do: ask.",
+        "load_agents failed: No database.",
+        "Where: db:1.",
+        "What to do: start it.",
+        "Held back: load_x, run_dbt.",
+        "The gate stayed closed: nothing ran.",
+        REPEAT,
+    ]
+    began = (
+        "Flow run encountered an exception: RunDateBusyError: Busy. Where: db. What to do: wait."
+    )
+    assert sentences(began) == ["Busy.", "Where: db.", "What to do: wait."]
+
+
+def ledger(entity: str, rows: int, **counts: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"entity": entity, "inserted": None}
+    return (
+        row
+        | {column: counts.get(column, 0) for column in afterwards.COLUMNS}
+        | {
+            "rows_read": rows,
+            "loaded": rows - counts.get("orphan", 0),
+        }
+    )
+
+
+def test_the_ledger_fits_a_narrow_terminal() -> None:
+    summary = Summary(
+        date(2025, 11, 20),
+        [
+            ledger("web_complaints", 12_345_678, orphan=123_456, field_problems=123_456),
+            ledger("call_logs", 12_345_678),
+        ],
+    )
+    out = io.StringIO()
+    Console(file=out, width=80).print(afterwards.ledger_table(summary))
+    text = out.getvalue()
+    assert "…" not in text
+    assert "24,691,356" in text  # the sum
+
+
+def places(tmp_path: Path, *, failed: bool, **counts: int) -> dict[str, str]:
+    summary = Summary(date(2025, 11, 20), [ledger("call_logs", 10, **counts)])
+    store = LocalStore(tmp_path)
+    resources = Resources("production", store, store, None, "postgresql://me:pw@db/x", "")
+    state: Any = Failed() if failed else Completed()
+    return afterwards.where_to_look(summary, resources, state)
+
+
+def test_where_to_look(tmp_path: Path) -> None:
+    after = places(tmp_path, failed=False, orphan=1, field_problems=1)
+    assert "quarantine.records where run_date = '2025-11-20'" in after["Quarantine"]
+    assert after["Field problems"].endswith("/problems/<entity>/2025-11-20.parquet")
+    assert "analytics" in after["Warehouse"]
+    assert "pw" not in after["SQL prompt"]
+    clean = places(tmp_path, failed=True)
+    assert not {"Quarantine", "Field problems", "Warehouse"} & set(clean)

@@ -1,0 +1,158 @@
+"""The commands on a real terminal: what stands there after a failure, and after Ctrl-C."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.settings import PREFECT_API_URL
+
+from blocks.resources import resolve
+from tasks import locks
+
+ROOT = Path(__file__).parents[2]
+DAY = "2025-11-20"
+COMMAND = [sys.executable, "-m", "flows.daily", "--run-date", DAY]
+
+
+class Terminal:
+    """A program on a terminal of 80 columns, and all that it wrote there."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._master, slave = pty.openpty()
+        os.set_blocking(self._master, False)
+        environment = os.environ | {
+            "PREFECT_API_URL": PREFECT_API_URL.value() or "",
+            "COLUMNS": "80",
+            "LINES": "40",
+            "TERM": "xterm",
+        }
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._written = b""
+
+    def text(self) -> str:
+        """What it wrote, without the terminal's codes."""
+        text = self._written.decode(errors="replace").replace("\r\n", "\n")
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+    def read(self) -> bool:
+        """Take in what it wrote; False when it has ended and no more will come."""
+        select.select([self._master], [], [], 0.2)
+        try:
+            self._written += (more := os.read(self._master, 65536))
+        except BlockingIOError:
+            return self.process.poll() is None
+        except OSError:  # Linux's way to say that the other side has closed
+            return False
+        return bool(more)
+
+    def until(self, text: str) -> None:
+        end = time.monotonic() + 120
+        while text not in self.text():
+            assert self.read(), self.text()
+            assert time.monotonic() < end, self.text()
+
+    def ended(self) -> int:
+        while self.read():
+            pass
+        return self.process.wait(timeout=60)
+
+
+@contextmanager
+def terminal(*arguments: str) -> Iterator[Terminal]:
+    program = Terminal(list(arguments))
+    try:
+        yield program
+    finally:
+        if program.process.poll() is None:
+            program.process.kill()
+
+
+@pytest.fixture
+def broken(local: Path) -> Path:
+    folder = local / "sources" / "customers"
+    folder.mkdir(parents=True)
+    (folder / "customers_dataset.csv").write_text("customer_id,nom\n1,2\n")
+    return local
+
+
+def test_a_failure_on_a_terminal(broken: Path) -> None:
+    with terminal() as program:
+        assert program.ended() == 1
+    picture, _, after = program.text().rpartition("cleanup_checkpoints")
+    assert "✘ failed" in picture
+    assert "gate stayed closed" in picture
+    first, *rest = (line.strip() for line in after.strip().split("\n"))
+    assert first.startswith("✘ ingest_customers failed: customers: missing name")
+    assert any(line.startswith("What to do: ") for line in rest)
+    assert "The gate stayed closed: no complaint was transformed" in after
+    assert "Traceback" not in program.text()
+
+
+def test_a_failure_in_plain_lines(broken: Path) -> None:
+    environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
+    done = subprocess.run(
+        COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    lines = done.stdout.split("\n")
+    assert lines[0].startswith(f"starting   daily {DAY}, with Prefect at http://")
+    assert any(re.match(r"done       ingest_call_logs  \d+ rows  \d", line) for line in lines)
+    assert any(re.match(r"failed     ingest_customers  .*missing name", line) for line in lines)
+    assert "held back  open_static_data_gate" in lines
+    said = next(n for n, line in enumerate(lines) if line.startswith("✘ "))
+    assert lines[said].startswith("✘ ingest_customers failed: ")
+    assert not [line for line in lines[:said] if not re.match(r"[a-z]+( back)? +\S", line)]
+
+
+def test_ctrl_c(local: Path) -> None:
+    """It ends the run at once, says so on the terminal and to Prefect, and nothing else."""
+    # the run waits for another first run (G11), which never ends.
+    with locks.held(resolve().warehouse_dsn, "first run"), terminal("--plain") as program:
+        program.until("done       ingest_web_complaints")
+        os.killpg(program.process.pid, signal.SIGINT)
+        assert program.ended() == 130
+    last = program.text().strip().split("\n")[-1]
+    assert last.endswith("Interrupted. What was loaded is whole; run it again to go on.")
+    assert "Traceback" not in program.text()
+    with get_client(sync_client=True) as client:
+        by_name = FlowRunFilter(name=FlowRunFilterName(any_=[f"daily-{DAY}"]))
+        states = [run.state_name for run in client.read_flow_runs(flow_run_filter=by_name)]
+    assert "Cancelled" in states
+
+
+def test_no_prefect_there(local: Path) -> None:
+    url = "http://127.0.0.1:9/api"
+    done = subprocess.run(
+        COMMAND,
+        cwd=ROOT,
+        env=os.environ | {"PREFECT_API_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout.split("\n")[1].startswith(
+        f"✘ Prefect's API does not answer. Where: PREFECT_API_URL={url}. What to do: start it"
+    )
+    assert done.stderr == ""

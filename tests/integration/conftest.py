@@ -4,11 +4,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
+
+if TYPE_CHECKING:
+    from tests.integration.graph import Bodies
 
 # read when Prefect is imported, so before any test module imports a flow.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -60,3 +64,14 @@ def local(
     Variable.unset(FIRST_RUN)
     settings.cache_clear()
     forget()
+
+
+@pytest.fixture(scope="module")
+def bodies(
+    prefect_server: None, postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Bodies"]:
+    """The graph with trivial bodies below its tasks, on a database of the module's own."""
+    from tests.integration.graph import graph_alone
+
+    with graph_alone(postgres, tmp_path_factory.mktemp("home")) as bodies:
+        yield bodies

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import (
@@ -22,11 +24,15 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import TaskRunSort
 from prefect.states import State
+from prefect.variables import Variable
 
 from blocks.errors import TerminalError
+from blocks.resources import forget
+from blocks.settings import settings
 from flows.daily import daily
-from tasks import ingest, load, state, transform, warehouse
+from tasks import ingest, load, state, tables, transform, warehouse
 from tasks.references import Bronze, Loaded, Silver
+from tests.conftest import new_database
 
 RUN_DATE = date(2025, 11, 21)
 CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
@@ -164,6 +170,34 @@ def trivial_bodies(patch: pytest.MonkeyPatch) -> Iterator[Bodies]:
     yield bodies
 
 
+@contextmanager
+def graph_alone(postgres: str, home: Path) -> Iterator[Bodies]:
+    """Trivial bodies, on a database of their own where customers and agents are loaded."""
+    with new_database(postgres) as dsn, pytest.MonkeyPatch.context() as patch:
+        with psycopg.connect(dsn) as connection:
+            tables.create_all_tables(connection)
+            know_somebody(connection)
+        patch.setenv("CORETELECOMS_HOME", str(home))
+        patch.setenv("CORETELECOMS_SOURCE_URL", str(Path.cwd()))  # set: no samples are made
+        patch.setenv("CORETELECOMS_WAREHOUSE_DSN", dsn)
+        settings.cache_clear()
+        forget()
+        with trivial_bodies(patch) as bodies:
+            yield bodies
+    Variable.unset(state.FIRST_RUN)
+    settings.cache_clear()
+    forget()
+
+
+def know_somebody(connection: psycopg.Connection[Any]) -> None:
+    """A customer and an agent, where there are none: else G10 has its say."""
+    for table, key in (("customers", "customer_id"), ("agents", "agent_id")):
+        connection.execute(
+            f"INSERT INTO conformed.{table} ({key}, run_date) VALUES ('1', '2025-11-20') "
+            "ON CONFLICT DO NOTHING"
+        )
+
+
 def run_daily(run_date: date = RUN_DATE, **parameters: Any) -> State[Any]:
     """A daily run in this process; its final state."""
     return asyncio.run(daily(run_date, return_state=True, **parameters))  # type: ignore[arg-type]
@@ -193,17 +227,22 @@ def task_runs(run: State[Any]) -> list[TaskRun]:
     return [run for run in found if not run.name.startswith("static_data")]
 
 
-def recorded(run: State[Any], awaited: Mapping[str, str]) -> dict[str, str]:
-    """Each task run's name and state on the server, once it has what is awaited.
+def recorded(run: State[Any], awaited: Mapping[str, str]) -> dict[str, TaskRun]:
+    """Each task run by its name, once the server has all of them in the states that are awaited.
 
     The engine reports task runs by events, which the server writes down a little later: a run that
     went otherwise never gets there, and what it has in the end is given.
     """
-    states: dict[str, str] = {}
+    runs: dict[str, TaskRun] = {}
     for _ in range(200):
-        runs = task_runs(run)
-        states = {each.name: str(each.state_name) for each in runs}
-        assert len(states) == len(runs), f"a name twice: {sorted(each.name for each in runs)}"
-        if states == awaited:
+        found = task_runs(run)
+        runs = {each.name: each for each in found}
+        assert len(runs) == len(found), f"a name twice: {sorted(each.name for each in found)}"
+        if states(runs) == awaited:
             break
-    return states
+    return runs
+
+
+def states(runs: Mapping[str, TaskRun]) -> dict[str, str]:
+    """Task runs' states by their names."""
+    return {name: str(run.state_name) for name, run in runs.items()}

@@ -1,0 +1,185 @@
+"""The gate's other rules: what goes beside what, garbage in the Variable, a new database, G9."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from prefect.testing.cli import invoke_and_assert
+from prefect.variables import Variable
+
+from blocks.resources import resolve
+from tasks.state import FIRST_RUN
+from tests.integration import graph
+from tests.integration.graph import CHANNELS, INGESTS, STATIC, Bodies
+
+PATIENCE = 60.0  # seconds; a meeting that can happen happens at once
+
+
+@pytest.fixture(autouse=True)
+def _afresh(bodies: Bodies) -> None:
+    bodies.fail()
+    Variable.unset(FIRST_RUN)
+
+
+def meet(bodies: Bodies, *names: str) -> None:
+    """These tasks wait for each other: the run completes only if they are at work all at once."""
+    barrier = threading.Barrier(len(names))
+    bodies.doing |= dict.fromkeys(names, lambda: barrier.wait(PATIENCE))
+
+
+def test_the_first_run(bodies: Bodies) -> None:
+    """Complaints are ingested beside the static path; nothing is transformed before its end."""
+    meet(bodies, *INGESTS, "ingest_customers", "ingest_agents")
+    end = graph.run_daily()
+    assert end.is_completed(), end.message
+    runs = graph.recorded(end, graph.expected(set(), None).states)
+    gate, marked = runs["open_static_data_gate"], runs["mark_first_run_complete"]
+    assert marked.end_time
+    assert gate.start_time
+    assert marked.end_time <= gate.start_time
+    for channel in CHANNELS:
+        transform = runs[f"transform_{channel}"]
+        assert transform.start_time
+        assert gate.end_time
+        assert marked.end_time <= gate.end_time <= transform.start_time
+    order = bodies.ran
+    assert order.index("load_customers") < order.index("load_agents")
+    assert order.index("load_agents") < order.index("mark_first_run_complete")
+
+
+def test_a_slow_ingest_customers_delays_no_complaint_ingestion(bodies: Bodies) -> None:
+    ingested = threading.Semaphore(0)
+    bodies.doing |= dict.fromkeys(INGESTS, ingested.release)
+    # it ends after all of them: if one of them waited for it, neither would ever end.
+    bodies.doing["ingest_customers"] = lambda: [
+        ingested.acquire(timeout=PATIENCE) or pytest.fail("held up") for _ in INGESTS
+    ]
+    end = graph.run_daily()
+    assert end.is_completed(), end.message
+
+
+def test_a_later_run_waits_for_nothing(bodies: Bodies) -> None:
+    """One channel is loaded while another one's source is still being read."""
+    Variable.set(FIRST_RUN, "false")
+    meet(bodies, "load_call_logs", "ingest_web_complaints")
+    end = graph.run_daily()
+    assert end.is_completed(), end.message
+
+
+@pytest.mark.parametrize("stage", ["ingest", "transform", "load"])
+def test_channels_go_beside_each_other(bodies: Bodies, stage: str) -> None:
+    Variable.set(FIRST_RUN, "false")
+    meet(bodies, *(f"{stage}_{channel}" for channel in CHANNELS))
+    end = graph.run_daily()
+    assert end.is_completed(), end.message
+
+
+@pytest.mark.parametrize("value", [True, "TRUE", " true\n", None], ids=repr)
+def test_true_in_other_words(bodies: Bodies, value: Any) -> None:
+    Variable.set(FIRST_RUN, value)
+    assert graph.run_daily().is_completed()
+    assert set(STATIC) <= set(bodies.ran)
+    assert Variable.get(FIRST_RUN) == "false"
+
+
+@pytest.mark.parametrize("value", [False, "False", " false"], ids=repr)
+def test_false_in_other_words(bodies: Bodies, value: Any) -> None:
+    Variable.set(FIRST_RUN, value)
+    assert graph.run_daily().is_completed()
+    assert set(STATIC).isdisjoint(bodies.ran)
+    assert Variable.get(FIRST_RUN) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "refresh"),
+    [
+        *((value, False) for value in ("ture", "", "yes", 0, 1, 0.5, [], {"first": True})),
+        ("ture", True),
+    ],
+)
+def test_garbage_in_the_variable(bodies: Bodies, value: Any, refresh: bool) -> None:
+    """G3: nothing static runs, nothing is transformed, the message holds the command that mends."""
+    Variable.set(FIRST_RUN, value)
+    end = graph.run_daily(refresh_static=refresh)
+    assert end.is_failed()
+    ran = {*INGESTS, "create_all_tables", "clear_staging", "determine_load_type"}
+    assert sorted(bodies.ran) == sorted(ran)
+    assert Variable.get(FIRST_RUN) == value
+    assert end.message
+    said = f"determine_load_type failed: The Variable {FIRST_RUN} holds {value!r}, which is neither"
+    assert end.message.startswith(said)
+    assert "The gate stayed closed" in end.message
+    assert f"prefect variable set {FIRST_RUN} true --overwrite" in end.message
+
+
+def test_the_command_that_mends_the_variable(bodies: Bodies) -> None:
+    Variable.set(FIRST_RUN, "ture")
+    message = graph.run_daily().message or ""
+    command = message.split("What to do: prefect ")[1].split(" (")[0]
+    invoke_and_assert(command.split(), expected_code=0)
+    assert graph.run_daily().is_completed()
+    assert Variable.get(FIRST_RUN) == "false"
+
+
+@pytest.mark.parametrize("variable", [None, "true", "false"])
+def test_refresh_static(bodies: Bodies, variable: str | None) -> None:
+    """G9: the static path runs whatever the Variable says, which ends "false"."""
+    if variable is not None:
+        Variable.set(FIRST_RUN, variable)
+    assert graph.run_daily(refresh_static=True).is_completed()
+    assert set(STATIC) <= set(bodies.ran)
+    assert Variable.get(FIRST_RUN) == "false"
+
+
+@pytest.fixture
+def warehouse(bodies: Bodies) -> Iterator[psycopg.Connection[Any]]:
+    """The tables of the graph's database, to empty; put right afterwards."""
+    with psycopg.connect(resolve().warehouse_dsn, autocommit=True) as connection:
+        yield connection
+        from tasks.tables import create_all_tables
+
+        create_all_tables(connection)
+        graph.know_somebody(connection)
+
+
+@pytest.mark.parametrize("empty", [["customers"], ["agents"], ["customers", "agents"]], ids=str)
+def test_an_empty_table(
+    bodies: Bodies,
+    warehouse: psycopg.Connection[Any],
+    empty: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """G10: the Variable says false, but the database knows better."""
+    Variable.set(FIRST_RUN, "false")
+    for table in empty:
+        warehouse.execute(f"TRUNCATE conformed.{table} CASCADE")
+    end = graph.run_daily()
+    assert end.is_completed()
+    assert set(STATIC) <= set(bodies.ran)
+    assert graph.flow_run(end).name.endswith("-initial")
+    names = " and ".join(f"conformed.{table}" for table in empty)
+    warning = f"The Variable {FIRST_RUN} says false, but {names} is empty"
+    assert any(warning in record.getMessage() for record in caplog.records)
+    assert Variable.get(FIRST_RUN) == "false"
+
+
+def test_a_new_database(bodies: Bodies, warehouse: psycopg.Connection[Any]) -> None:
+    """G10 on a database without a single table, and the static path failing there."""
+    Variable.set(FIRST_RUN, "false")
+    warehouse.execute("DROP SCHEMA conformed, staging, quarantine, ops CASCADE")
+    bodies.fail("load_agents")
+    end = graph.run_daily()
+    assert end.is_failed()
+    assert end.message
+    assert "load_agents failed: " in end.message
+    assert "The gate stayed closed" in end.message
+    assert Variable.get(FIRST_RUN) == "false"  # as it was; the next run sees empty tables again
+
+
+def test_a_run_date_in_the_future(bodies: Bodies) -> None:
+    end = graph.run_daily(graph.RUN_DATE.replace(year=9999))
+    assert end.is_failed()
+    assert "The run date 9999-11-21 is in the future" in (end.message or "")
+    assert not bodies.ran

@@ -149,6 +149,8 @@ def _quickly(batch: bytes, names: list[str]) -> pl.DataFrame | None:
     if b"\r" in batch and batch.count(b"\r") != batch.count(b"\r\n"):
         return None
     schema = {str(position): pl.String for position in range(len(names))}
+    if not batch.endswith(b"\n"):
+        batch += b"\n"  # without it Polars takes no notice of a comma too many at the very end
     try:
         frame = pl.read_csv(batch, has_header=False, schema=schema, glob=False)
     except pl.exceptions.PolarsError:

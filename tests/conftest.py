@@ -9,10 +9,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from blocks.resources import Resources
 from blocks.stores import LocalStore
+
+
+# the same examples at every run: a suite that sometimes fails tells nobody what changed.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,7 @@ def test_reads(data: bytes, expected: list[tuple[str | None, ...]], block: int) 
         pytest.param(b"a,b,c\n1,2,3\n4,5\n6,7,8\n", "2 values under 3.*line 3", id="short"),
         pytest.param(b"a,b,c\n1,2,3\n4,5,6,7\n", "4 values under 3.*line 3", id="long"),
         pytest.param(b"a,b,c\n1,2,3,4\n1,2\n", "4 values under 3.*line 2", id="long, then short"),
+        pytest.param(b"a,b\n1,2\n3,4,", "3 values under 2.*line 3", id="a comma at the very end"),
         pytest.param(b'a,b,c\n"x\ny",2,3\n1,2\n', "2 values under 3.*line 4", id="after quotes"),
         pytest.param(b"a,b,c\n1,2,3\n4,5", "2 values.*cut off.*line 3", id="cut off in a line"),
         pytest.param(b'a,b\n1,2\n3,"4\n5,6\n', "cut off.*line 3", id="cut off in quotes"),

@@ -15,7 +15,6 @@ from psycopg import sql
 from blocks.resources import Resources
 from blocks.stores import LocalStore
 
-
 # the same examples at every run: a suite that sometimes fails tells nobody what changed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -143,9 +143,7 @@ def _ui() -> str:
 
     if get_current_settings().api.url and board.flow_runs:
         return str(url_for("flow-run", obj_id=board.flow_runs[0]))
-    return (
-        "make server, and in another terminal: make run PREFECT_API_URL=http://127.0.0.1:4200/api"
-    )
+    return "make server, then PREFECT_API_URL=http://127.0.0.1:4200/api"
 
 
 def unreachable(error: Exception) -> CoreTelecomsError | None:

@@ -84,7 +84,7 @@ class Picture(View):
             mark, style = _mark(step)
             line.append(f"{mark} ", style).append(name, _name_style(step))
             if name == "run_dbt" and step.seconds is not None:
-                done = f" {step.rows} models and tests" if step.rows else ""
+                done = f" {step.rows} {what(step)}" if step.rows else ""
                 line.append(f"{done} {step.seconds:.1f} s", "dim")
             line.append("   ")
         return _trimmed(line)
@@ -132,6 +132,11 @@ def load_type(board: Board) -> str:
     if first is None:
         return ""
     return "incremental" if first.status is Status.SKIPPED else "initial"
+
+
+def what(step: Step) -> str:
+    """What a step counts."""
+    return "models and tests" if step.name == "run_dbt" else "rows"
 
 
 def waiting_for(board: Board) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from flows import interrupt
-from flows.picture import MARKS, NARROWEST, Picture, where_prefect_is
+from flows.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
 from flows.picture_days import PictureOfDays
 from flows.quiet import Screen
 from tasks.progress import Status, Step, board, days
@@ -79,7 +79,7 @@ def plain_line(step: Step) -> str:
     """
     parts = [f"{step.status:<9}", step.name]
     if step.rows:
-        parts.append(f"{step.rows:,} {'models and tests' if step.name == 'run_dbt' else 'rows'}")
+        parts.append(f"{step.rows:,} {what(step)}")
     if step.seconds is not None:
         parts.append(f"{step.seconds:.1f} s")
     if step.detail:

@@ -36,7 +36,7 @@ def run_dbt(run_date: date | None, platform: str) -> Built:
 
     Raises WarehouseBuildError naming each failed model or test, its rows, and its query.
     """
-    with stage("run_dbt") as on_rows:
+    with stage("run_dbt"):
         resources = resolve(platform)
         # one build at a time: dbt is not safe in two threads, nor its models in two processes.
         with locks.held(resources.warehouse_dsn, "dbt", wait=True):
@@ -45,7 +45,6 @@ def run_dbt(run_date: date | None, platform: str) -> Built:
                 logger().info("Built already, together with another run")
                 return Built(0, (), 0.0)
             built = _build(resources)
-        on_rows(built.nodes)
         for warning in built.warnings:
             logger().warning(warning)
             board.note(warning)
@@ -86,11 +85,20 @@ def _build(resources: Resources) -> Built:
         ),
         raise_on_failure=False,
     )
+    models = 0
+
+    @runner.post_model
+    def count(_: Any) -> None:
+        nonlocal models
+        models += 1
+        board.add_rows("run_dbt", 1)
+
     # unit tests hold the models' logic against made-up rows: `make test` runs them, not the night.
     answer = runner.invoke(
         ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
     )
     results = list(getattr(answer.result, "results", None) or [])
+    board.add_rows("run_dbt", len(results) - models)
     broken = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
     if broken or not answer.success:
         for result in broken:

@@ -39,7 +39,7 @@ class Access:
     def __init__(self, connect: Connect = from_environment, name: str = "AWS_* variables") -> None:
         self._connect, self._name = connect, name
         self._lock = threading.Lock()
-        self._made: tuple[S3Client, Any] | None = None
+        self._made: tuple[S3Client, Any, bool] | None = None
         self._since = 0.0
 
     def client(self) -> "S3Client":
@@ -48,7 +48,7 @@ class Access:
 
     def storage_options(self) -> dict[str, Any]:
         """The same access as Polars wants it: with the credentials of this moment."""
-        client, credentials = self._connected()
+        client, credentials, trusting = self._connected()
         if credentials is None:
             raise not_set_up("There are no AWS credentials", self._name)
         try:
@@ -65,6 +65,8 @@ class Access:
             "aws_virtual_hosted_style_request": str(virtual).lower(),
             "aws_allow_http": str(endpoint.startswith("http://")).lower(),
         }
+        if trusting:
+            options["allow_invalid_certificates"] = "true"
         retries = getattr(client.meta.config, "retries", None) or {}
         if attempts := retries.get("total_max_attempts"):
             options["max_retries"] = attempts - 1
@@ -74,14 +76,15 @@ class Access:
             options["aws_endpoint_url"] = endpoint
         return options
 
-    def _connected(self) -> tuple["S3Client", Any]:
+    def _connected(self) -> tuple["S3Client", Any, bool]:
         with self._lock:
             if self._made is None or time.monotonic() - self._since > KEEP_SECONDS:
                 try:
                     session, parameters = self._connect()
                     parameters["config"] = _patient(parameters.get("config"))
                     client: S3Client = session.client("s3", **parameters)
-                    self._made = client, session.get_credentials()
+                    trusting = parameters.get("verify") is False
+                    self._made = client, session.get_credentials(), trusting
                 except Exception as error:
                     if isinstance(error, ValueError):  # botocore's for a malformed endpoint
                         raise not_set_up("The S3 endpoint is not an address", self._name) from None

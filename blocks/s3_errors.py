@@ -115,7 +115,7 @@ def from_boto(error: Exception, where: str) -> CoreTelecomsError | None:
         error, botocore.HTTPClientError | botocore.ConnectionError | botocore.IncompleteReadError
     ):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return not_set_up("The endpoint's certificate could not be verified", where)
+            return _not_trusted(where)
         return _unreachable(type(error).__name__, where)
     if isinstance(error, botocore.NoCredentialsError):
         return not_set_up("There are no AWS credentials", where)
@@ -123,6 +123,15 @@ def from_boto(error: Exception, where: str) -> CoreTelecomsError | None:
         # a profile, region, endpoint or credential source that boto3 can't use.
         return not_set_up(f"boto3 could not be set up ({type(error).__name__})", where)
     return None
+
+
+def _not_trusted(where: str) -> ConfigurationError:
+    return ConfigurationError(
+        "The S3 endpoint's certificate could not be verified",
+        where=where,
+        todo="for a certificate authority of your own set AWS_CA_BUNDLE (boto3) and SSL_CERT_FILE "
+        "(Polars) to its file",
+    )
 
 
 def _unreachable(kind: str, where: str) -> StoreUnavailableError:
@@ -151,6 +160,8 @@ def from_polars(error: Exception, where: str) -> CoreTelecomsError | None:
     text = str(error)
     if "object-store error" not in text and "error sending request" not in text:
         return None
+    if "invalid peer certificate" in text:
+        return _not_trusted(where)
     code = re.search(r"<Code>(\w+)</Code>", text)
     status = re.search(r"status code: (\d{3})", text)
     if code or status:

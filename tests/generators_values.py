@@ -52,6 +52,7 @@ EMAILS = [
     "Ann.Lee+News@Example.CO.UK",
     "ann@@gmail.com",
     "ann@lee@gmial.com",
+    "ann@lee@eve@hotmai.com",
     "@ann@hotmai.com@",
     "a n n@hotmaill.om",
     "an(n)é@yahoo.om",

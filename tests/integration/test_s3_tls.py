@@ -78,6 +78,7 @@ def scan(store: S3Store) -> None:
         pl.scan_parquet(uri, storage_options=store.storage_options, glob=False).collect()
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("verb", [S3Store.check, scan], ids=["boto3", "polars"])
 @pytest.mark.parametrize(
     ("verify", "says"),

@@ -1,0 +1,114 @@
+"""A run's summary as Prefect's UI shows it."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from prefect.events import ResourceSpecification
+from prefect.events.schemas.events import Resource
+from prefect.states import Completed, Failed, Pending, State
+
+from tasks import report
+from tasks.summary import Summary
+
+DAY = date(2025, 11, 21)
+CALLS = {
+    "entity": "call_logs",
+    "rows_read": 1200,
+    "exact_duplicates": 20,
+    "missing_key": 0,
+    "duplicate_key": 10,
+    "orphan": 50,
+    "loaded": 1120,
+    "field_problems": 7,
+    "inserted": None,
+    "updated": None,
+    "unchanged": None,
+    "ingest_seconds": 0.123,
+    "transform_seconds": 0.5,
+    "load_seconds": None,
+}
+AGENTS = CALLS | {"entity": "agents", "inserted": 1, "updated": 2, "unchanged": 1117, "orphan": 0}
+
+
+ORPHANS = {"entity": "call_logs", "issue": "orphan", "reason": "agent_id is missing", "records": 50}
+
+
+def run(
+    state: State[Any] | None = None, *ledger: dict[str, Any], path: str = "incremental"
+) -> report.Run:
+    steps: dict[str, State[Any]] = {"ingest_call_logs": Failed(), "load_call_logs": Pending()}
+    summary = Summary(
+        DAY,
+        list(ledger),
+        [
+            {
+                "entity": "call_logs",
+                "issue": "orphan",
+                "reason": "agent_id is missing",
+                "records": 50,
+            }
+        ],
+        [{"entity": "call_logs", "field": "call_end_time", "problems": 7}],
+    )
+    return report.Run("daily-2025-11-21", path, state or Completed(), steps, summary)
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "flow_run_url", lambda run_id: None)
+
+
+def test_a_completed_run() -> None:
+    text = report.markdown(run(None, CALLS))
+    assert text.startswith("# Daily run of 2025-11-21: Completed\n")
+    assert "**Incremental**: the static path was skipped" in text
+    assert "| call_logs | 1,200 | 20 | 0 | 10 | 50 | 1,120 | 7 |" in text
+    assert "5.00 % of the rows read" in text
+    assert "| call_logs | orphan | agent_id is missing | 50 |" in text
+    assert "| call_logs | call_end_time | 7 |" in text
+    assert "## Steps" not in text
+
+
+def test_a_failed_run_says_what_failed() -> None:
+    message = "ingest_call_logs failed: Gone. What to do: look. Held back: load_call_logs."
+    text = report.markdown(run(Failed(message=message)))
+    assert "> ingest_call_logs failed: Gone.  \n> What to do: look.  \n> Held back:" in text
+    assert "| `ingest_call_logs` | Failed |" in text
+    assert "| `load_call_logs` | held back |" in text
+    assert "Nothing was loaded." in text
+    assert "docs/runbooks/failed-night.md" in text
+
+
+def test_static_rows_are_told_apart() -> None:
+    text = report.markdown(run(None, AGENTS, CALLS, path="initial"))
+    assert "| agents | 1 | 2 | 1,117 |" in text
+    assert "| **all** | 2,400 |" in text
+
+
+def test_numbers_to_the_right_words_to_the_left() -> None:
+    text = report.markdown(run(None, CALLS))
+    assert "| entity | issue | reason | records |\n| --- | --- | --- | ---: |" in text
+
+
+def test_the_ledger_as_rows() -> None:
+    calls, total = report.ledger_rows(run(None, CALLS))
+    assert calls["run date"] == "2025-11-21"
+    assert (calls["ingest seconds"], calls["load seconds"]) == (0.12, 0.0)
+    assert (total["entity"], total["read"], total["new"]) == ("all", 1200, None)
+    assert list(calls) == list(total)
+
+
+@pytest.mark.parametrize(
+    ("share", "ten", "five"),
+    [(0.0426, False, False), (0.05, False, True), (0.0999, False, True), (0.1, True, True),
+     (1.0, True, True)],
+)  # fmt: skip
+def test_automations_can_compare_the_share(share: float, ten: bool, five: bool) -> None:
+    """As docs/seeing-a-run.md tells: Prefect's automations know `!` and `*`, and no numbers."""
+    label = "coretelecoms.quarantine-percent"
+    resource = Resource({"prefect.resource.id": "x", label: f"{100 * share:06.2f}"})
+    at_least_ten = ResourceSpecification({label: "!00*"})
+    at_least_five = ResourceSpecification({label: ["!00*", *(f"00{n}*" for n in range(5, 10))]})
+    assert at_least_ten.matches(resource) is ten
+    assert at_least_five.matches(resource) is five

@@ -70,7 +70,10 @@ async (png) => {
 
 def main() -> int:
     """Take both pictures."""
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as address:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        server(Path(folder)) as address,
+    ):
         for day in DAYS.values():
             say(f"running {day}")
             run(Path(folder), address, day)

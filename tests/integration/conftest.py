@@ -12,7 +12,9 @@ import pytest
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 
 if TYPE_CHECKING:
+    from tests.integration.forker import Forker
     from tests.integration.graph import Bodies
+    from tests.integration.nights import Nights
 
 # read when Prefect is imported, so before any test module imports a flow.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -75,3 +77,23 @@ def bodies(
 
     with graph_alone(postgres, tmp_path_factory.mktemp("home")) as bodies:
         yield bodies
+
+
+@pytest.fixture(scope="session")
+def forker(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Forker"]:
+    """Starts command lines of the pipeline in processes of their own, quickly."""
+    from tests.integration.forker import forking
+
+    with forking(tmp_path_factory.mktemp("forker")) as forker:
+        yield forker
+
+
+@pytest.fixture(scope="session")
+def nights(
+    forker: "Forker", postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Nights"]:
+    """Two undisturbed nights on sample data, to begin from and to compare with."""
+    from tests.integration.nights import undisturbed
+
+    with undisturbed(forker, postgres, tmp_path_factory.mktemp("nights")) as nights:
+        yield nights

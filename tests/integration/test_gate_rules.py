@@ -92,12 +92,11 @@ def test_false_in_other_words(bodies: Bodies, value: Any) -> None:
     assert Variable.get(FIRST_RUN) == value
 
 
+GARBAGE: list[Any] = ["ture", "", "yes", 0, 1, 0.5, [], {"first": True}]
+
+
 @pytest.mark.parametrize(
-    ("value", "refresh"),
-    [
-        *((value, False) for value in ("ture", "", "yes", 0, 1, 0.5, [], {"first": True})),
-        ("ture", True),
-    ],
+    ("value", "refresh"), [*((value, False) for value in GARBAGE), ("ture", True)]
 )
 def test_garbage_in_the_variable(bodies: Bodies, value: Any, refresh: bool) -> None:
     """G3: nothing static runs, nothing is transformed, the message holds the command that mends."""

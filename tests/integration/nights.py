@@ -1,0 +1,196 @@
+"""Nights on the embedded default's sample days, each in a process of its own; what they leave.
+
+Two nights run once a session, undisturbed: the first (initial) and the second (incremental). Tests
+begin where one of them began or ended, disturb their own night, and compare what it leaves.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import polars as pl
+import psycopg
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort, LogSort
+from prefect.variables import Variable
+from psycopg import sql
+
+from tasks.state import FIRST_RUN
+from tests.integration.forker import Child, Forker
+from tests.integration.snapshot import ALL, LOADED, Tables, differing, snapshot
+
+FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
+NO_DBT = {"tasks.warehouse:_build": "tests.integration.forker:nothing"}
+# a day of some 1,200 complaints comes in several batches.
+SETTINGS = {"CORETELECOMS_BATCH_ROWS": "100", "CORETELECOMS_RETRY_SECONDS": "0.2"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a night works: its home with lake and sources, and its database."""
+
+    home: Path
+    dsn: str
+    server: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "CORETELECOMS_HOME": str(self.home),
+            "CORETELECOMS_WAREHOUSE_DSN": self.dsn,
+            **SETTINGS,
+        }
+
+    @contextmanager
+    def copied(self) -> Iterator["Place"]:
+        """A place that begins as this one is, and is gone afterwards. Nobody is at work here."""
+        home = self.home.with_name(f"home-{uuid4().hex[:8]}")
+        name = f"night_{uuid4().hex[:12]}"
+        original = psycopg.conninfo.conninfo_to_dict(self.dsn)["dbname"]
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(str(original))
+                )
+            )
+            if self.home.exists():
+                shutil.copytree(self.home, home)
+            yield Place(home, self.dsn.replace(str(original), name), self.server)
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a night left: the tables, and the lake's files."""
+
+    tables: Tables
+    lake: dict[str, pl.DataFrame]
+
+    def differences(self, undisturbed: "Left", schemas: tuple[str, ...] = LOADED) -> list[str]:
+        """Tables (of these schemas) and files that are not as an undisturbed night left them."""
+        found, expected = (
+            {name: rows for name, rows in left.tables.items() if name.split(".")[0] in schemas}
+            for left in (self, undisturbed)
+        )
+        tables = [f"{name}: {counts}" for name, counts in differing(found, expected).items()]
+        files = self.lake.keys() ^ undisturbed.lake.keys()
+        files |= {
+            name
+            for name, frame in self.lake.items()
+            if name in undisturbed.lake and not frame.equals(undisturbed.lake[name])
+        }
+        return tables + sorted(files)
+
+
+def left_at(place: Place) -> Left:
+    """What there is now. No staging table but those in it, no lock of ours: else it fails."""
+    with psycopg.connect(place.dsn, autocommit=True) as connection:
+        for _ in range(2000):  # a session ends a moment after its process
+            held = connection.execute(
+                "SELECT pid, objid FROM pg_locks JOIN pg_database ON oid = database "
+                "WHERE locktype = 'advisory' AND datname = current_database()"
+            ).fetchall()
+            if not held:
+                break
+        assert not held
+    lake = place.home / "lake"
+    # what begins with a dot is half a file of a killed process; it is swept a day later.
+    files = [path for path in lake.rglob("*.parquet") if not path.name.startswith(".")]
+    return Left(
+        snapshot(place.dsn, ALL),
+        {str(path.relative_to(lake)): pl.read_parquet(path, glob=False) for path in files},
+    )
+
+
+@dataclass
+class Nights:
+    """Starts nights; has the two undisturbed ones' beginnings and ends."""
+
+    forker: Forker
+    before: Place  # an empty database and no home: the first night begins here
+    after_first: Place
+    first: Left = field(init=False)
+    second: Left = field(init=False)
+    seconds: float = field(init=False)  # what a night without dbt takes
+
+    def start(self, place: Place, run_date: date = SECOND, *options: str, **how: Any) -> Child:
+        """Begin a night in a process of its own; see `Forker.start`."""
+        arguments = ["--plain", "--run-date", str(run_date), *options]
+        how.setdefault("replace", NO_DBT)
+        environment: Mapping[str, str] = place.environment | how.pop("environment", {})
+        return self.forker.start("daily", arguments, environment, **how)
+
+    def run(self, place: Place, run_date: date = SECOND, *options: str, **how: Any) -> str:
+        """A whole night; what it wrote on the terminal."""
+        child = self.start(place, run_date, *options, **how)
+        assert child.wait() == 0, child.said
+        return child.said
+
+
+@contextmanager
+def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
+    """The two undisturbed nights, and all that tests need to begin where they began or ended."""
+    empty = Place(folder / "before", server, server)
+    with _database(empty, "before") as before, _database(empty, "after_first") as after:
+        nights = Nights(forker, before, after)
+        Variable.unset(FIRST_RUN)
+        nights.run(after, FIRST, replace={})
+        assert Variable.get(FIRST_RUN) == "false"
+        nights.first = left_at(after)
+        with after.copied() as place:
+            nights.run(place, replace={})
+            nights.second = left_at(place)
+        with after.copied() as place:
+            began = time.monotonic()
+            nights.run(place)
+            nights.seconds = time.monotonic() - began
+            assert not left_at(place).differences(nights.second)
+        yield nights
+        Variable.unset(FIRST_RUN)
+
+
+@contextmanager
+def _database(place: Place, name: str) -> Iterator[Place]:
+    home = place.home.with_name(f"home-{name}")
+    dsn = psycopg.conninfo.conninfo_to_dict(place.server)
+    with psycopg.connect(place.server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield Place(home, f"postgresql://{dsn['user']}:@/{name}?host={dsn['host']}", place.server)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def last_flow_run(name: str) -> FlowRun:
+    """The flow run of that name that began last."""
+    with get_client(sync_client=True) as client:
+        (found,) = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=1,
+        )
+        return found
+
+
+def logged(run: FlowRun) -> list[tuple[str, str]]:
+    """What a flow run wrote into Prefect's log, each line with the name of its task, or ""."""
+    mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+    with get_client(sync_client=True) as client:
+        logs = client.read_logs(mine, limit=200, sort=LogSort.TIMESTAMP_ASC)
+        tasks = {log.task_run_id for log in logs if log.task_run_id}
+        names = {task: client.read_task_run(task).name for task in tasks}
+    return [(names.get(log.task_run_id, ""), log.message) for log in logs]  # type: ignore[arg-type]

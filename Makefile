@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run install test lint format lock backfill psql server bench dbt-docs screenshots clean
+.PHONY: help run install test lint format lock backfill psql server bench dbt dbt-docs screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,7 +49,13 @@ bench: .venv/bench ## all measurements (about half an hour), into docs/performan
 psql: .venv/run ## a SQL prompt on the embedded PostgreSQL
 	@$(BIN)/python -m blocks.embedded $(ARGS)
 
-server: .venv/run ## Prefect's server and UI on http://127.0.0.1:4200; runs with PREFECT_API_URL show there
+dbt: .venv/run ## dbt by hand on the embedded PostgreSQL; ARGS="build --full-refresh"
+	@$(BIN)/python -m tasks.dbt_command $(ARGS)
+
+dbt-docs: .venv/run ## the warehouse's documentation, as one page to open in a browser
+	@$(BIN)/python -m tasks.dbt_command docs generate --static
+
+server: .venv/run ## Prefect's server with its UI, on http://127.0.0.1:4200
 	$(BIN)/prefect server start $(ARGS)
 
 screenshots: .venv/run ## take the README's pictures anew, in Debian's Chromium (installed if need be)

@@ -1,0 +1,33 @@
+"""dbt by hand, on the warehouse of the platform `local`: `python -m tasks.dbt_command build`.
+
+Sets what `dbt/profiles.yml` reads, and keeps dbt's files where the nightly build keeps its own.
+"""
+
+import os
+import sys
+
+from blocks.resources import resolve
+from blocks.settings import settings
+from tasks.warehouse import PROJECT, environment
+
+
+def main(arguments: list[str]) -> int:
+    """Run dbt with these arguments; its exit code."""
+    os.environ |= environment(resolve().warehouse_dsn)
+    folder = settings().home.resolve() / "dbt"
+    os.environ |= {
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+    from dbt.cli.main import dbtRunner
+
+    done = dbtRunner().invoke(arguments)
+    if done.success and arguments[:2] == ["docs", "generate"]:
+        sys.stdout.write(f"Open {folder / 'target' / 'static_index.html'}\n")
+    return 0 if done.success else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -24,6 +24,7 @@ from flows.run import (
     submit,
     upstream,
 )
+from flows.runners import task_runner
 from flows.static_data import static_data
 from tasks.contracts import COMPLAINTS
 from tasks.ingest import ingest
@@ -48,6 +49,7 @@ CHANNELS = [entity.name for entity in COMPLAINTS]
 @flow(
     name="daily",
     flow_run_name=run_name,
+    task_runner=task_runner(),
     on_failure=[tell_of_failure],
     on_crashed=[tell_of_failure],
 )

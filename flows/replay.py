@@ -13,6 +13,7 @@ from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
 from flows.run import named, running, settled, submit
+from flows.runners import task_runner
 from tasks import replay
 from tasks.load import load
 from tasks.outcome import concluded
@@ -23,7 +24,7 @@ from tasks.transform import transform
 from tasks.warehouse import run_dbt
 
 
-@flow(name="replay_quarantine", flow_run_name="replay-quarantine")
+@flow(name="replay_quarantine", flow_run_name="replay-quarantine", task_runner=task_runner())
 async def replay_quarantine(
     start: date | None = None, end: date | None = None, platform: str = "local"
 ) -> State[Any]:

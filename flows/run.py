@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from prefect import Task, allow_failure, get_client, get_run_logger, runtime
-from prefect.context import SyncClientContext
+from prefect.context import FlowRunContext, SyncClientContext
 from prefect.futures import PrefectFuture
 from prefect.states import State
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import MaterializingTask
 
 from blocks.errors import DatabaseUnavailableError, RunDateError
@@ -68,7 +69,14 @@ def submit(
     Prefect names a task run when it has its parameters, and then sees what it waits for: without
     `allow_failure` here it would stop before it had a name (`load_call_logs-260`).
     """
-    return task.submit(allow_failure(given), *args, wait_for=[given, *wait_for])
+    first = allow_failure(given) if _in_threads() else given
+    return task.submit(first, *args, wait_for=[given, *wait_for])
+
+
+def _in_threads() -> bool:
+    # Dask takes the annotation apart on its way to a worker.
+    context = FlowRunContext.get()
+    return context is not None and isinstance(context.task_runner, ThreadPoolTaskRunner)
 
 
 def upstream(subflow: State[Any]) -> State[Any]:
@@ -145,10 +153,12 @@ async def _rename(run_date: date, path: LoadType) -> None:
 async def settled(steps: Mapping[str, PrefectFuture[Any] | State[Any]]) -> dict[str, State[Any]]:
     """Every step's last state, once none of them goes on; NotReady for what was held back."""
 
-    def state(step: PrefectFuture[Any] | State[Any]) -> State[Any]:
+    def state(name: str, step: PrefectFuture[Any] | State[Any]) -> State[Any]:
         if isinstance(step, State):
             return step
         step.wait()
+        if step.state.is_final() and name not in board.steps:  # it ran in a Dask worker
+            board.finish(name, Status.DONE if step.state.is_completed() else Status.FAILED)
         return step.state
 
-    return {name: await asyncio.to_thread(state, step) for name, step in steps.items()}
+    return {name: await asyncio.to_thread(state, name, step) for name, step in steps.items()}

@@ -16,6 +16,7 @@ from prefect import flow
 from prefect.states import State
 
 from flows.run import checked_run_date, named, run_name, running, settled, submit
+from flows.runners import task_runner
 from tasks.contracts import STATIC
 from tasks.ingest import ingest
 from tasks.load import load
@@ -28,6 +29,7 @@ from tasks.transform import transform
 @flow(
     name="static_data",
     flow_run_name=run_name,
+    task_runner=task_runner(),
     on_failure=[tell_of_failure],
     on_crashed=[tell_of_failure],
 )

@@ -7,74 +7,46 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import State
-from psycopg import sql
 
 from blocks import samples
-from blocks.database import connect
 from blocks.errors import SourceMissingError, SourceUnreadableError
 from blocks.resources import Resources, resolve
 from blocks.stores import LocalStore
 from flows.replay import replay_quarantine
-from tasks import locks, tables
+from tasks import locks
 from tasks.bronze import land
-from tasks.conform import load_day
-from tasks.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.contracts import ENTITIES, STATIC
 from tasks.replay import landed
-from tasks.silver import refine
-from tasks.upsert import load_static
+from tests.integration.by_hand import CHANNELS, load_all, load_one
+from tests.integration.databases import new_database
 from tests.integration.snapshot import LOADED, Tables, differing, snapshot
 
 DAYS = [date(2025, 11, 20), date(2025, 11, 21)]
-CHANNELS = [entity.name for entity in COMPLAINTS]
-
-
-def load_one(entity: str, day: date, resources: Resources) -> None:
-    of = ENTITIES[entity]
-    silver = refine(of, land(of, day, resources), resources)
-    (load_static if of.is_static else load_day)(of, silver, resources)
-
-
-def load_all(resources: Resources) -> None:
-    """Customers and agents as their files are, then both days."""
-    with connect(resources.warehouse_dsn) as connection:
-        tables.create_all_tables(connection)
-    for static in STATIC:
-        load_one(static.name, DAYS[0], resources)
-    for day in DAYS:
-        for channel in CHANNELS:
-            load_one(channel, day, resources)
 
 
 @pytest.fixture(scope="module")
 def sources(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
     """Two sample days, and a database into which they were loaded with everybody known."""
     home = tmp_path_factory.mktemp("sources")
-    name = f"everybody_{uuid4().hex[:8]}"
-    server = psycopg.conninfo.conninfo_to_dict(postgres)
-    dsn = f"postgresql://{server['user']}:@/{name}?host={server['host']}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    for day in DAYS:
-        samples.ensure(home / "sources", dsn, day)
-    resources = Resources(
-        platform="everybody",
-        source=LocalStore(home / "sources"),
-        lake=LocalStore(home / "lake"),
-        agents_url=None,
-        warehouse_dsn=dsn,
-        web_forms_dsn=dsn,
-    )
-    load_all(resources)
-    yield resources
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with new_database(postgres, "everybody") as dsn:
+        for day in DAYS:
+            samples.ensure(home / "sources", dsn, day)
+        resources = Resources(
+            platform="everybody",
+            source=LocalStore(home / "sources"),
+            lake=LocalStore(home / "lake"),
+            agents_url=None,
+            warehouse_dsn=dsn,
+            web_forms_dsn=dsn,
+        )
+        load_all(resources, DAYS)
+        yield resources
 
 
 @pytest.fixture
@@ -91,7 +63,7 @@ def orphaned(sources: Resources, local: Path) -> Resources:
         header, *lines = full[file].splitlines(keepends=True)
         (folder / file).write_text("".join([header, *lines[: len(lines) // 2]]))
     ours = replace(resolve(), web_forms_dsn=sources.web_forms_dsn, samples=None)
-    load_all(ours)
+    load_all(ours, DAYS)
     for file, text in full.items():
         (folder / file).write_text(text)
     for static in STATIC:

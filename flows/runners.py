@@ -1,0 +1,47 @@
+"""Where a run's tasks go: threads of the flow's process, or the workers of a Dask cluster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from blocks.errors import ConfigurationError
+from blocks.settings import settings
+
+WORKERS, THREADS = 2, 2  # of the local cluster: its processes, and threads in each
+
+
+def task_runner() -> TaskRunner[Any]:
+    """The task runner that CORETELECOMS_TASK_RUNNER names. Raises ConfigurationError."""
+    config = settings()
+    if config.task_runner == "threads":
+        return ThreadPoolTaskRunner()
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ImportError:
+        raise ConfigurationError(
+            "Dask is not installed",
+            where="CORETELECOMS_TASK_RUNNER=dask",
+            todo="install the extra `dask` (pip install prefect-dask), or use threads",
+        ) from None
+    if config.dask_address:
+        return DaskTaskRunner(address=config.dask_address)
+    return DaskTaskRunner(cluster_class=_shared)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _shared() -> Iterator[Any]:
+    """The process's own cluster, which a flow and its subflows share."""
+    yield _local_cluster()
+
+
+@cache
+def _local_cluster() -> Any:
+    from distributed import LocalCluster
+
+    # ends with the process.
+    return LocalCluster(
+        n_workers=WORKERS, threads_per_worker=THREADS, processes=True, dashboard_address=None
+    )

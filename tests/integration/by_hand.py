@@ -1,0 +1,34 @@
+"""The stages called one after the other, without Prefect: what a run must come to."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from blocks.database import connect
+from blocks.resources import Resources
+from tasks.bronze import land
+from tasks.conform import load_day
+from tasks.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.silver import refine
+from tasks.tables import create_all_tables
+from tasks.upsert import load_static
+
+CHANNELS = [entity.name for entity in COMPLAINTS]
+
+
+def load_one(name: str, day: date, resources: Resources) -> None:
+    """One entity of a run date, from its source to its tables."""
+    entity = ENTITIES[name]
+    silver = refine(entity, land(entity, day, resources), resources)
+    (load_static if entity.is_static else load_day)(entity, silver, resources)
+
+
+def load_all(resources: Resources, days: Iterable[date]) -> None:
+    """Customers and agents as of the first day, then every channel of every day."""
+    with connect(resources.warehouse_dsn) as connection:
+        create_all_tables(connection)
+    days = list(days)
+    for static in STATIC:
+        load_one(static.name, days[0], resources)
+    for day in days:
+        for channel in CHANNELS:
+            load_one(channel, day, resources)

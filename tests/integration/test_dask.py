@@ -1,0 +1,134 @@
+"""The graph on a local Dask cluster of two worker processes: the same tables as by hand."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import LocalCluster
+from prefect.states import State
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.variables import Variable
+from prefect_dask import DaskTaskRunner
+
+import flows.daily
+from blocks import resources, samples
+from blocks.errors import ConfigurationError
+from blocks.settings import settings
+from flows import runners
+from tasks.progress import board
+from tasks.state import FIRST_RUN
+from tests.integration.by_hand import load_all
+from tests.integration.databases import new_database
+from tests.integration.snapshot import differing, snapshot
+
+DAY, NEXT = date(2025, 11, 20), date(2025, 11, 21)
+
+
+@pytest.fixture
+def sources(local: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with both days, and no call logs on the second one."""
+    folder = local / "sources"
+    dsn = resources.resolve().warehouse_dsn
+    for day in (DAY, NEXT):
+        samples.ensure(folder, dsn, day)
+    (folder / f"call logs/call_logs_day_{NEXT}.csv").unlink()
+    monkeypatch.setenv("CORETELECOMS_SOURCE_URL", str(folder))
+    monkeypatch.setenv("CORETELECOMS_WEB_FORMS_DSN", dsn)
+    return folder
+
+
+@pytest.fixture
+def cluster(
+    sources: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[LocalCluster, str]]:
+    """The cluster that a flow makes for itself, and the database that its workers load."""
+    with new_database(postgres, "dask") as dsn, monkeypatch.context() as patch:
+        # workers inherit the environment as it is when they start.
+        patch.setenv("CORETELECOMS_WAREHOUSE_DSN", dsn)
+        cluster = runners._local_cluster()
+        yield cluster, dsn
+        cluster.close()
+        runners._local_cluster.cache_clear()
+
+
+def setting(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(f"CORETELECOMS_{name}", value)
+    settings.cache_clear()
+    resources.forget()
+
+
+def run(day: date) -> State[Any]:
+    return asyncio.run(flows.daily.daily(day, return_state=True))  # type: ignore[arg-type]
+
+
+def test_the_same_tables(
+    local: Path, cluster: tuple[LocalCluster, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(monkeypatch)
+    here = resources.resolve()
+    load_all(here, [DAY])
+
+    workers, dsn = cluster
+    assert len({nanny.pid for nanny in workers.workers.values()} - {os.getpid()}) == 2
+    with monkeypatch.context() as patch:
+        setting(patch, TASK_RUNNER="dask", WAREHOUSE_DSN=dsn)
+        for name in ("daily", "static_data"):
+            flow = getattr(flows.daily, name).with_options(task_runner=runners.task_runner())
+            patch.setattr(flows.daily, name, flow)
+        Variable.unset(FIRST_RUN)
+        board.clear()
+        state = run(DAY)
+        assert state.is_completed(), state.message
+        # a step that ran in this process would have told when it started.
+        at_home = {name for name, step in board.steps.items() if step.started is not None}
+        assert at_home == {"determine_load_type"}
+        assert not differing(snapshot(dsn), snapshot(here.warehouse_dsn))
+        assert snapshot(dsn, ("analytics",))["analytics.fct_complaints"]
+
+        # what is held back, and why, is the same on workers.
+        failed = run(NEXT)
+        assert failed.is_failed()
+        said = str(failed.message)
+        assert "ingest_call_logs failed: The file does not exist." in said
+        held_back = "transform_call_logs, load_call_logs, run_dbt, cleanup_checkpoints"
+        assert f"Held back: {held_back}." in said
+        loaded = snapshot(dsn, run_date=NEXT)
+        assert loaded["conformed.sm_complaints"]
+        assert loaded["conformed.web_complaints"]
+        assert not loaded["conformed.call_logs"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ThreadPoolTaskRunner()),
+        ({"TASK_RUNNER": "threads"}, ThreadPoolTaskRunner()),
+        ({"TASK_RUNNER": "dask"}, DaskTaskRunner(cluster_class=runners._shared)),  # type: ignore[arg-type]
+        (
+            {"TASK_RUNNER": "dask", "DASK_ADDRESS": "tcp://scheduler:8786"},
+            DaskTaskRunner(address="tcp://scheduler:8786"),
+        ),
+    ],
+)
+def test_the_setting(
+    values: dict[str, str], expected: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        setting(patch, **values)
+        assert runners.task_runner() == expected
+    settings.cache_clear()
+
+
+def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        setting(patch, TASK_RUNNER="dask")
+        patch.setitem(sys.modules, "prefect_dask", None)
+        with pytest.raises(ConfigurationError, match="install the extra `dask`"):
+            runners.task_runner()
+    settings.cache_clear()

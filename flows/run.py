@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import MaterializingTask
 
-from blocks.errors import DatabaseUnavailableError, RunDateError
+from blocks.errors import CoreTelecomsError, RunDateBusyError, RunDateError
 from tasks import guard
 from tasks.contracts import STATIC
 from tasks.progress import Status, board
@@ -97,10 +97,21 @@ class Run:
         board.belongs_to(str(runtime.flow_run.id))
         self._background: list[asyncio.Task[None]] = []
 
+    async def claim_date(self) -> None:
+        """Take the run date for this run alone (G12). Raises RunDateBusyError."""
+        try:
+            await asyncio.to_thread(self.locks.take_run_date, self.run_date)
+        except RunDateBusyError:
+            raise
+        except CoreTelecomsError:
+            # a database out of reach is for the first step to say: ingestion goes on (G6).
+            pass
+
     async def announce(self, load_type: State[Any]) -> LoadType | None:
         """The path taken (None when it isn't known), shown in the run's name and tags."""
         if not load_type.is_completed():
             return None
+        await self.claim_date()  # when the database was away at first, this run is not alone yet
         path: LoadType = await load_type.aresult()
         if path is LoadType.INCREMENTAL:
             for step in STATIC_STEPS:
@@ -128,9 +139,7 @@ async def running(platform: str, run_date: date, *, alone: bool = False) -> Asyn
     with SyncClientContext.get_or_create():
         try:
             if alone:
-                # a database that is away is for the first step to say: ingestion goes on (G6).
-                with suppress(DatabaseUnavailableError):
-                    await asyncio.to_thread(run.locks.take_run_date, run_date)
+                await run.claim_date()
             yield run
         finally:
             await run.end()

@@ -24,13 +24,17 @@ class Guard:
     def __init__(self, platform: str) -> None:
         self.platform = platform
         self._run_date = ExitStack()
+        self._run_date_taken = False
         self._first_run = ExitStack()
         self._first_run_taken = False
 
     def take_run_date(self, run_date: date) -> None:
         """Take the run date for this run alone. Raises RunDateBusyError when another has it."""
+        if self._run_date_taken:
+            return
         dsn = resolve(self.platform).warehouse_dsn
         self._run_date.enter_context(locks.held(dsn, "run date", str(run_date), wait=False))
+        self._run_date_taken = True
 
     def take_first_run(self) -> bool:
         """Take the first-run lock, waiting for its holder; False when this run had it already."""

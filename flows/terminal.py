@@ -36,11 +36,12 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
             tell(console, state, given, picture.seconds)
         except Exception as error:
             console.print(f"✘ {_said(error)}", style="bold red", markup=False, soft_wrap=True)
-            screen.keep()
-            return 1
-        if not state.is_completed():
-            screen.keep()
-    return 0 if state.is_completed() else 1
+            state = None
+        if state and state.is_completed():
+            return 0
+        if noise := screen.keep():
+            console.print(f"What libraries wrote is in {noise}", style="dim", soft_wrap=True)
+        return 1
 
 
 def fitting(screen: Screen, plain: bool) -> Console:

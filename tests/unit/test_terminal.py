@@ -1,6 +1,9 @@
 """What a person sees of a run: the picture, the plain lines, the words at its end."""
 
 import io
+import os
+import subprocess
+import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -136,6 +139,29 @@ def test_the_clock_stops_at_the_end() -> None:
 )
 def test_plain_lines(step: Step, text: str) -> None:
     assert plain_line(step).endswith(text)
+
+
+@pytest.mark.parametrize("noise", ["", "import os; os.system('echo noise; echo more >&2')"])
+def test_the_screen_is_ours(tmp_path: Path, noise: str) -> None:
+    """What other processes write is kept from the terminal, and kept for those who look for it."""
+    program = f"""
+from flows.quiet import Screen
+with Screen() as screen:
+    screen.file.write("ours\\n")
+    {noise}
+    print(screen.keep(), file=screen.file)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"CORETELECOMS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kept = tmp_path / "logs" / "output.log"
+    assert done.stdout == f"ours\n{kept if noise else None}\n"
+    assert done.stderr == ""
+    assert (kept.read_text() if noise else "") == ("noise\nmore\n" if noise else "")
 
 
 def test_a_message_taken_apart() -> None:

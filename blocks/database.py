@@ -90,6 +90,12 @@ def translated(error: psycopg.Error, where: str) -> CoreTelecomsError:
             where=where,
             todo="free space on the database's volume, then run again: what was loaded is intact",
         )
+    if isinstance(error, pg.ProgramLimitExceeded):
+        return TerminalError(
+            "PostgreSQL rejected a key that is too long for an index (2,700 bytes)",
+            where=where,
+            todo="look for it in the source: an id of that length is a damaged row",
+        )
     if error.sqlstate is None or error.sqlstate.startswith("28") or error.sqlstate == "3D000":
         if any(sign in str(error) for sign in _NOT_LET_IN) or error.sqlstate:
             return ConfigurationError(

@@ -21,20 +21,19 @@ def match_columns(entity: Entity, labels: Sequence[str], where: str) -> Columns:
     Raises SchemaDriftError when a contract column is missing or there twice.
     """
     letters = [normalised(label) for label in labels]
-    there = ", ".join(repr(label) for label in labels) or "none"
+    there = _there(entity, labels)
     todo = "ask the source's owner what changed; a renamed column is declared in tasks/contracts.py"
     missing = [f.name for f in entity.fields if f.source_label not in letters]
     if missing:
         raise SchemaDriftError(
-            f"{entity.name}: missing {', '.join(missing)}; the source has the columns {there}",
+            f"{entity.name}: missing {', '.join(missing)}; {there}",
             where=where,
             todo=todo,
         )
     twice = [f.name for f in entity.fields if letters.count(f.source_label) > 1]
     if twice:
         raise SchemaDriftError(
-            f"{entity.name}: more than one column reads as {', '.join(twice)}; "
-            f"the source has the columns {there}",
+            f"{entity.name}: more than one column reads as {', '.join(twice)}; {there}",
             where=where,
             todo=todo,
         )
@@ -47,6 +46,20 @@ def match_columns(entity: Entity, labels: Sequence[str], where: str) -> Columns:
             if letter not in known and not is_index(label)
         ),
     )
+
+
+def _there(entity: Entity, labels: Sequence[str]) -> str:
+    """What the source has; its labels only if they are labels.
+
+    A file without its header has a row in its place, whose names and addresses aren't to be told.
+    """
+    known = {f.source_label for f in entity.fields} & {normalised(label) for label in labels}
+    if labels and 2 * len(known) < len(entity.fields):
+        return (
+            f"of the source's {len(labels)} columns {len(known) or 'none'} are known: "
+            "is its first line a header?"
+        )
+    return f"the source has the columns {', '.join(map(repr, labels)) or 'none'}"
 
 
 def unique_labels(labels: Sequence[str]) -> list[str]:

@@ -37,7 +37,10 @@ class Summary:
         return self.quarantined / read if read else 0.0
 
 
-_STARTS = r"Where: |What to do: |Held back: |The gate |Run it again |[a-z_]+ (?:failed: |ended in )"
+_STARTS = (
+    r"Where: |What to do: |Held back: |The gate |Run it again |"
+    r"(?:[\d-]{10}: )?[a-z_]+ (?:failed: |ended in )"
+)
 
 
 def sentences(message: str) -> list[str]:
@@ -47,7 +50,7 @@ def sentences(message: str) -> list[str]:
     ['load_agents failed: Cut.', 'Where: db.', 'What to do: wait.', 'Held back: run_dbt.']
     """
     said = re.sub(r"^Flow run encountered an exception: (\w+: )?", "", message)
-    return re.split(rf"(?<=[.:]) (?={_STARTS})", said)
+    return re.split(rf"(?<=[.:])(?<!\d:) (?={_STARTS})", said)
 
 
 def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summary:

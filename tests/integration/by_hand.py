@@ -8,6 +8,7 @@ from blocks.resources import Resources
 from tasks.bronze import land
 from tasks.conform import load_day
 from tasks.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.replay import landed
 from tasks.silver import refine
 from tasks.tables import create_all_tables
 from tasks.upsert import load_static
@@ -32,3 +33,10 @@ def load_all(resources: Resources, days: Iterable[date]) -> None:
     for day in days:
         for channel in CHANNELS:
             load_one(channel, day, resources)
+
+
+def load_landed(name: str, day: date, resources: Resources) -> None:
+    """One entity of a run date, from the bronze file that a run left."""
+    entity = ENTITIES[name]
+    silver = refine(entity, landed(name, day, resources.lake), resources)
+    (load_static if entity.is_static else load_day)(entity, silver, resources)

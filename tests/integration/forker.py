@@ -45,12 +45,14 @@ class Kill:
     """Where a process dies: before or after the `nth` call of a function.
 
     Only calls count whose arguments name `of`: an entity, a file of the lake, a table.
+    With another signal it may stand still there instead, until it gets SIGCONT.
     """
 
     when: str  # "before" or "after"
     function: str  # module:attribute, such as tasks.load:load_day
     nth: int = 1
     of: str = ""
+    signal: int = signal.SIGKILL
 
     def __str__(self) -> str:
         of = f" of {self.of}" if self.of else ""
@@ -67,12 +69,12 @@ class Child:
     forker: "Forker"
 
     def wait(self) -> int:
-        """How it ended, once it has: its exit code, or minus the signal that killed it."""
+        """How it ended, or stands still: its exit code, or minus the signal that did it."""
         return int(self.forker.ask({"wait": self.pid}))
 
-    def kill(self) -> None:
-        """SIGKILL, now."""
-        os.kill(self.pid, signal.SIGKILL)
+    def go_on(self) -> None:
+        """Let it go on that stands still."""
+        os.kill(self.pid, signal.SIGCONT)
 
     @property
     def said(self) -> str:
@@ -160,7 +162,9 @@ def serve() -> int:
     for line in sys.stdin:
         plan = json.loads(line)
         if "wait" in plan:
-            answer = os.waitstatus_to_exitcode(os.waitpid(plan["wait"], 0)[1])
+            status = os.waitpid(plan["wait"], os.WUNTRACED)[1]
+            stopped = os.WIFSTOPPED(status)
+            answer = -os.WSTOPSIG(status) if stopped else os.waitstatus_to_exitcode(status)
         else:
             answer = os.fork()
             if not answer:
@@ -187,7 +191,7 @@ def _run(plan: dict[str, Any]) -> int:
     if plan["kill"]:
         _wrap(Kill(**plan["kill"]))
     if plan["kill_after"] is not None:
-        clock = threading.Timer(plan["kill_after"], _die)
+        clock = threading.Timer(plan["kill_after"], os.kill, (os.getpid(), signal.SIGKILL))
         clock.daemon = True
         clock.start()
     command = getattr(cli, f"{plan['command']}_command")
@@ -212,10 +216,6 @@ class _Place:
         setattr(self.owner, self.attribute, value)
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def _wrap(kill: Kill) -> None:
     place, calls = _Place(kill.function), itertools.count(1)
     original = place.value
@@ -223,10 +223,10 @@ def _wrap(kill: Kill) -> None:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         here = any(kill.of in repr(arg)[:200] for arg in args) and next(calls) == kill.nth
         if here and kill.when == "before":
-            _die()
+            os.kill(os.getpid(), kill.signal)
         result = original(*args, **kwargs)
-        if here:
-            _die()
+        if here and kill.when == "after":
+            os.kill(os.getpid(), kill.signal)
         return result
 
     place.put(wrapper)

@@ -6,7 +6,7 @@ begin where one of them began or ended, disturb their own night, and compare wha
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,12 +28,14 @@ from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.variables import Variable
 from psycopg import sql
 
+from blocks import samples
 from tasks.state import FIRST_RUN
 from tests.integration.forker import Child, Forker
 from tests.integration.snapshot import ALL, LOADED, Tables, differing, snapshot
 
 FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
 NO_DBT = {"tasks.warehouse:_build": "tests.integration.forker:nothing"}
+STATIC_TABLES = ("conformed.customers", "conformed.agents")
 # a day of some 1,200 complaints comes in several batches.
 SETTINGS = {"CORETELECOMS_BATCH_ROWS": "100", "CORETELECOMS_RETRY_SECONDS": "0.2"}
 
@@ -118,6 +120,20 @@ def left_at(place: Place) -> Left:
     )
 
 
+def complaints(place: Place, day: date) -> Tables:
+    """What is loaded and in quarantine of a run date."""
+    tables = snapshot(place.dsn, ("conformed", "quarantine"), day)
+    return {name: rows for name, rows in tables.items() if name not in STATIC_TABLES}
+
+
+def published(folder: Path, days: Sequence[date], *places: Place) -> dict[str, str]:
+    """The sources of these days in one folder, and their web forms; the setting that says so."""
+    for place in places:
+        for day in days:
+            samples.ensure(folder, place.dsn, day)
+    return {"CORETELECOMS_SOURCE_URL": str(folder)}
+
+
 @dataclass
 class Nights:
     """Starts nights; has the two undisturbed ones' beginnings and ends."""
@@ -127,6 +143,7 @@ class Nights:
     after_first: Place
     first: Left = field(init=False)
     second: Left = field(init=False)
+    days: dict[date, Tables] = field(init=False)  # complaints and quarantine of both dates
     seconds: float = field(init=False)  # what a night without dbt takes
 
     def start(self, place: Place, run_date: date = SECOND, *options: str, **how: Any) -> Child:
@@ -135,6 +152,14 @@ class Nights:
         how.setdefault("replace", NO_DBT)
         environment: Mapping[str, str] = place.environment | how.pop("environment", {})
         return self.forker.start("daily", arguments, environment, **how)
+
+    def start_backfill(
+        self, place: Place, start: date, end: date, *options: str, **how: Any
+    ) -> Child:
+        """Begin a backfill in a process of its own."""
+        arguments = ["--plain", "--from", str(start), "--to", str(end), *options]
+        how.setdefault("replace", NO_DBT)
+        return self.forker.start("backfill", arguments, place.environment, **how)
 
     def run(self, place: Place, run_date: date = SECOND, *options: str, **how: Any) -> str:
         """A whole night; what it wrote on the terminal."""
@@ -156,6 +181,7 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
         with after.copied() as place:
             nights.run(place, replace={})
             nights.second = left_at(place)
+            nights.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
         with after.copied() as place:
             began = time.monotonic()
             nights.run(place)
@@ -176,10 +202,10 @@ def _database(place: Place, name: str) -> Iterator[Place]:
 
 
 def last_flow_run(name: str) -> FlowRun:
-    """The flow run of that name that began last."""
+    """The flow run whose name begins so that began last."""
     with get_client(sync_client=True) as client:
         (found,) = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])),
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_=name)),
             sort=FlowRunSort.START_TIME_DESC,
             limit=1,
         )

@@ -22,8 +22,8 @@ from blocks.settings import settings
 from flows import runners
 from tasks.progress import board
 from tasks.state import FIRST_RUN
+from tests.conftest import new_database
 from tests.integration.by_hand import load_all
-from tests.integration.databases import new_database
 from tests.integration.snapshot import differing, snapshot
 
 DAY, NEXT = date(2025, 11, 20), date(2025, 11, 21)
@@ -47,7 +47,7 @@ def cluster(
     sources: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[LocalCluster, str]]:
     """The cluster that a flow makes for itself, and the database that its workers load."""
-    with new_database(postgres, "dask") as dsn, monkeypatch.context() as patch:
+    with new_database(postgres) as dsn, monkeypatch.context() as patch:
         # workers inherit the environment as it is when they start.
         patch.setenv("CORETELECOMS_WAREHOUSE_DSN", dsn)
         cluster = runners._local_cluster()

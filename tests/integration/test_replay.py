@@ -23,8 +23,8 @@ from tasks import locks
 from tasks.bronze import land
 from tasks.contracts import ENTITIES, STATIC
 from tasks.replay import landed
+from tests.conftest import new_database
 from tests.integration.by_hand import CHANNELS, load_all, load_one
-from tests.integration.databases import new_database
 from tests.integration.snapshot import LOADED, Tables, differing, snapshot
 
 DAYS = [date(2025, 11, 20), date(2025, 11, 21)]
@@ -34,7 +34,7 @@ DAYS = [date(2025, 11, 20), date(2025, 11, 21)]
 def sources(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
     """Two sample days, and a database into which they were loaded with everybody known."""
     home = tmp_path_factory.mktemp("sources")
-    with new_database(postgres, "everybody") as dsn:
+    with new_database(postgres) as dsn:
         for day in DAYS:
             samples.ensure(home / "sources", dsn, day)
         resources = Resources(

@@ -186,6 +186,12 @@ def test_a_message_taken_apart() -> None:
         "Flow run encountered an exception: RunDateBusyError: Busy. Where: db. What to do: wait."
     )
     assert sentences(began) == ["Busy.", "Where: db.", "What to do: wait."]
+    days = "0 of 1 days completed; failed: 2025-11-20. 2025-11-20: load_x failed: Cut. Where: db."
+    assert sentences(days) == [
+        "0 of 1 days completed; failed: 2025-11-20.",
+        "2025-11-20: load_x failed: Cut.",
+        "Where: db.",
+    ]
 
 
 def ledger(entity: str, rows: int, **counts: int) -> dict[str, Any]:

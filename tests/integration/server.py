@@ -1,0 +1,113 @@
+"""A Prefect server, a worker and the command line as processes of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 500.0  # on a machine that has much else to do
+
+
+class Server:
+    """A `prefect server`, its environment, and what else runs against it."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/api"
+        ours = {name: v for name, v in os.environ.items() if not name.startswith("PREFECT_")}
+        database = folder / ":memory:" / "prefect.db"
+        database.parent.mkdir()
+        self.environment = {
+            **ours,
+            **variables,
+            "PREFECT_HOME": str(folder / "prefect"),
+            # a path with this word in it makes the server keep to one connection: with more of
+            # them each waits a minute for SQLite's lock that the other one holds.
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}",
+            "PREFECT_API_URL": self.url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "CORETELECOMS_HOME": str(folder / "home"),
+        }
+
+    def start(self, name: str, *command: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
+        """A process that goes on, its output in a file named after it."""
+        with (self.folder / f"{name}.log").open("w") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=cwd or ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    def run(self, *command: str) -> str:
+        """What a command prints; it has to succeed."""
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"{' '.join(command)} ended in {done.returncode}:\n{done.stdout}"
+        )
+        return done.stdout
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """The server until the end of the block."""
+    process = server.start(
+        "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(server.port)
+    )
+    with ended(process):
+        wait_for(
+            lambda: server.answers() or process.poll() is not None,
+            "the server",
+            server.folder / "server.log",
+        )
+        assert process.poll() is None, (server.folder / "server.log").read_text()[-3000:]
+        yield server
+
+
+@contextmanager
+def ended(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """A process that is told to end at the end of the block, and then made to."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(there: Callable[[], object], what: str, log: Path) -> None:
+    """Ask until something is there."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not there():
+        assert time.monotonic() < give_up, f"{what} did not come:\n{log.read_text()[-3000:]}"
+        time.sleep(0.2)

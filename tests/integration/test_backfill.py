@@ -1,0 +1,151 @@
+"""Catch-up: a range of run dates in the order of need, each in its place, a failed one named."""
+
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.variables import Variable
+
+from tasks.state import FIRST_RUN
+from tests.integration import nights as n
+from tests.integration.nights import FIRST, SECOND, Nights, Place
+
+THIRD, FOURTH = date(2025, 11, 22), date(2025, 11, 23)
+
+
+STATUSES = """
+    WITH newest AS (
+        SELECT DISTINCT ON (call_id) call_id, run_date, resolution_status
+        FROM conformed.call_logs ORDER BY call_id, run_date DESC
+    ), facts AS (
+        SELECT * FROM analytics.fct_complaints WHERE channel = 'call_log'
+    )
+    SELECT count(DISTINCT run_date),
+           bool_and(facts.resolution_status IS NOT DISTINCT FROM newest.resolution_status),
+           bool_and(facts.last_run_date = newest.run_date)
+    FROM newest FULL JOIN facts ON complaint_id = call_id
+"""
+
+
+def days_run(start: date, end: date) -> dict[str, FlowRun]:
+    """The daily runs of the last backfill of a range, by their names, as Prefect has them."""
+    parent = n.last_flow_run(f"backfill-{start}-{end}")
+    mine = FlowRunFilterParentFlowRunId(any_=[parent.id])
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(parent_flow_run_id=mine),
+            sort=FlowRunSort.START_TIME_ASC,
+            limit=50,
+        )
+    return {run.name: run for run in found}
+
+
+def query(place: Place, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    with psycopg.connect(place.dsn) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def test_from_nothing(nights: Nights) -> None:
+    """The first day goes alone, for the static data; the rest two at a time; then all are done."""
+    Variable.unset(FIRST_RUN)
+    with nights.before.copied() as place:
+        child = nights.start_backfill(place, FIRST, FOURTH, "--parallel", "2")
+        assert child.wait() == 0, child.said
+        for day in (FIRST, SECOND, THIRD, FOURTH):
+            assert f"done       {day}  " in child.said
+        assert "4 of 4 days completed" in child.said
+        runs = days_run(FIRST, FOURTH)
+        later = [runs[f"daily-{day}-incremental"] for day in (SECOND, THIRD, FOURTH)]
+        first = runs[f"daily-{FIRST}-initial"]
+        assert len(runs) == 4
+        assert first.end_time
+        assert all(run.start_time and first.end_time <= run.start_time for run in later)
+        at_once = [
+            sum(
+                bool(other.start_time <= run.start_time < other.end_time)
+                for other in later
+                if other.start_time and run.start_time and other.end_time
+            )
+            for run in later
+        ]
+        assert max(at_once) == 2
+        # the days that other tests know are as they know them.
+        assert {day: n.complaints(place, day) for day in (FIRST, SECOND)} == nights.days
+
+        child = nights.start_backfill(place, FIRST, FOURTH)
+        assert child.wait() == 0, child.said
+        assert "0 of 0 days completed, 4 were complete in the ledger already" in child.said
+        assert days_run(FIRST, FOURTH) == {}
+
+        child = nights.start_backfill(place, SECOND, THIRD, "--force")
+        assert child.wait() == 0, child.said
+        assert set(days_run(SECOND, THIRD)) == {
+            f"daily-{day}-incremental" for day in (SECOND, THIRD)
+        }
+
+
+def test_a_failed_day(nights: Nights) -> None:
+    """Named at the end, and the others are loaded. Mended, it alone is run, and harms no other."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with nights.after_first.copied() as place:
+        broken = place.home / f"sources/call logs/call_logs_day_{SECOND}.csv"
+        broken.write_text("")
+        child = nights.start_backfill(place, FIRST, THIRD)
+        assert child.wait() == 1, child.said
+        assert f"failed     {SECOND}  " in child.said
+        assert (
+            f"✘ 1 of 2 days completed, 1 were complete in the ledger already; failed: {SECOND}."
+            in (child.said)
+        )
+        assert f"{SECOND}: ingest_call_logs failed: " in child.said
+        assert "Traceback" not in child.said
+        rows = "SELECT xmin, * FROM conformed.call_logs WHERE run_date = %s"
+        newest = query(place, rows, THIRD)
+        assert newest
+
+        broken.unlink()
+        child = nights.start_backfill(place, FIRST, THIRD, replace={})
+        assert child.wait() == 0, child.said
+        assert list(days_run(FIRST, THIRD)) == [f"daily-{SECOND}-incremental"]
+        assert query(place, rows, THIRD) == newest
+        # the older day came last; every complaint has the status of its newest day all the same.
+        assert query(place, STATUSES) == [(3, True, True)]
+
+
+def test_static_data_first(nights: Nights) -> None:
+    """As long as the static path fails, days go one by one, and none of them is transformed."""
+    Variable.unset(FIRST_RUN)
+    with nights.before.copied() as place:
+        (place.home / "sources/customers").mkdir(parents=True)
+        (place.home / "sources/customers/customers_dataset.csv").write_text("")
+        child = nights.start_backfill(place, FIRST, SECOND, "--parallel", "2")
+        assert child.wait() == 1, child.said
+        assert f"✘ 0 of 2 days completed; failed: {FIRST}, {SECOND}." in child.said
+        assert "The gate stayed closed" in child.said
+        first, second = days_run(FIRST, SECOND).values()
+        assert first.end_time
+        assert second.start_time
+        assert first.end_time <= second.start_time
+        assert query(place, "SELECT count(*) FROM ops.ledger") == [(0,)]
+    assert Variable.get(FIRST_RUN) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "says"),
+    [
+        ("2025-11-22", "2025-11-20", "ends (2025-11-20) before it starts (2025-11-22)"),
+        ("2025-11-20", "9999-01-01", "in the future"),
+        ("2025-11-20", "2025-02-30", "is not a date"),
+    ],
+)
+def test_a_range_that_is_none(nights: Nights, start: str, end: str, says: str) -> None:
+    arguments = ["--plain", "--from", start, "--to", end]
+    child = nights.forker.start("backfill", arguments, nights.before.environment)
+    assert child.wait() != 0
+    assert says in child.said
+    assert "Traceback" not in child.said

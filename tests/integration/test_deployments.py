@@ -1,0 +1,220 @@
+"""prefect.yaml on a real server: deployed, scheduled, run by a worker, watched by automations."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from blocks.database import connect
+from blocks.resources import Resources
+from blocks.stores import LocalStore
+from tasks.contracts import STATIC
+from tasks.tables import create_all_tables
+from tests.conftest import new_database
+from tests.integration.by_hand import CHANNELS, load_landed
+from tests.integration.server import ROOT, Server, ended, running, wait_for
+from tests.integration.snapshot import differing, snapshot
+
+FIRST, SECOND, *LATER = (date(2025, 11, day) for day in (20, 21, 22, 23))
+AUTOMATIONS = yaml.safe_load((ROOT / "blocks/automations.yaml").read_text())["automations"]
+
+
+class Api:
+    """What the server knows."""
+
+    def __init__(self, server: Server) -> None:
+        self._client = httpx.Client(base_url=server.url, timeout=60)
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self._client.post(path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def runs(self, deployment: str) -> list[dict[str, Any]]:
+        """Flow runs of a deployment that have begun, in the order in which they were made."""
+        return self.post(
+            "/flow_runs/filter",
+            deployments={"name": {"any_": [deployment]}},
+            flow_runs={"state": {"type": {"not_any_": ["SCHEDULED"]}}},
+            sort="START_TIME_ASC",
+        )
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        answer = self.post("/events/filter", filter={"event": {"name": names}}, limit=50)
+        events: list[dict[str, Any]] = answer["events"]
+        return events
+
+
+@pytest.fixture(scope="module")
+def database(postgres: str) -> Iterator[str]:
+    with new_database(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(
+        tmp_path_factory.mktemp("server"),
+        CORETELECOMS_WAREHOUSE_DSN=database,
+        # what a person would wait for, a test would too:
+        PREFECT_WORKER_QUERY_SECONDS="1",
+        PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
+        PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
+    )
+    with running(made):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def api(server: Server) -> Api:
+    return Api(server)
+
+
+@pytest.fixture(scope="module")
+def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """All deployed, the automations made, a worker at work; what `prefect deploy` said."""
+    server.run("prefect", "work-pool", "create", "coretelecoms", "--type", "process")
+    # elsewhere: a worker must find the code by what was deployed, not by where it stands.
+    worker = server.start(
+        "worker", "prefect", "worker", "start", "--pool", "coretelecoms", cwd=server.folder
+    )
+    with ended(worker):
+        server.run("prefect", "automation", "create", "--from-file", "blocks/automations.yaml")
+        yield server.run("prefect", "--no-prompt", "deploy", "--all")
+
+
+def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
+    found = {d["name"]: d for d in api.post("/deployments/filter")}
+    assert set(found) == {
+        "coretelecoms",
+        "backfill-day",
+        "backfill",
+        "static-data",
+        "replay-quarantine",
+    }
+    assert deployed.count("successfully created") == len(found)
+    night = found["coretelecoms"]
+    assert night["global_concurrency_limit"]["limit"] == 1
+    assert night["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert [(s["schedule"]["cron"], s["schedule"]["timezone"]) for s in night["schedules"]] == [
+        ("30 22 * * *", "UTC")
+    ]
+    assert all(
+        not deployment["schedules"] for name, deployment in found.items() if name != "coretelecoms"
+    )
+    for deployment in found.values():
+        (step,) = deployment["pull_steps"]
+        assert step == {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+
+    def scheduled() -> Any:
+        return api.post("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+
+    wait_for(scheduled, "the nights to come", server.folder / "server.log")
+    times = {datetime.fromisoformat(run["expected_start_time"]).timetz() for run in scheduled()}
+    assert {(time.hour, time.minute, time.tzinfo) for time in times} == {(22, 30, UTC)}
+
+
+def test_the_automations_are_what_was_written(api: Api, deployed: str) -> None:
+    made = {automation["name"]: automation for automation in api.post("/automations/filter")}
+    assert list(made) == [wanted["name"] for wanted in AUTOMATIONS]
+    for wanted in AUTOMATIONS:
+        trigger = made[wanted["name"]]["trigger"]
+        assert trigger["posture"] == wanted["trigger"]["posture"]
+        assert trigger["within"] == wanted["trigger"]["within"]
+        assert set(trigger["expect"]) == set(wanted["trigger"]["expect"])
+        assert trigger["match"] == wanted["trigger"]["match"]
+
+
+@pytest.fixture(scope="module")
+def impatient(api: Api, deployed: str) -> list[str]:
+    """Both automations again, with limits that any night exceeds; their names."""
+    late, quarantine = (json.loads(json.dumps(wanted)) for wanted in AUTOMATIONS)
+    late["trigger"]["within"] = 10  # seconds: the least there is
+    quarantine["trigger"]["match"]["coretelecoms.quarantine-percent"] = ["00*"]
+    for automation in (late, quarantine):
+        automation["name"] += " (impatient)"
+        api.post("/automations/", **automation)
+    return [late["name"], quarantine["name"]]
+
+
+@pytest.fixture(scope="module")
+def nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
+    """Two runs of the nightly deployment, asked for at once."""
+    command = ("prefect", "deployment", "run", "daily/coretelecoms", "-p", "platform=local")
+    server.run(*command, "-p", f"run_date={FIRST}")
+    server.run(*command, "-p", f"run_date={SECOND}", "--watch")
+    return api.runs("coretelecoms")
+
+
+def test_two_nights(nights: list[dict[str, Any]], database: str) -> None:
+    assert [(run["name"], run["state"]["name"]) for run in nights] == [
+        (f"daily-{FIRST}-initial", "Completed"),
+        (f"daily-{SECOND}-incremental", "Completed"),
+    ]
+    first, second = nights
+    assert second["start_time"] >= first["end_time"]
+    with connect(database) as connection:
+        complete = connection.execute(
+            "SELECT run_date, count(*) FROM ops.ledger GROUP BY 1 ORDER BY 1"
+        )
+        assert complete.fetchall() == [(FIRST, 5), (SECOND, 3)]
+
+
+def test_the_automations_fire(
+    server: Server, api: Api, nights: list[dict[str, Any]], impatient: list[str]
+) -> None:
+    def fired() -> set[str]:
+        return {
+            event["resource"]["prefect.resource.name"]
+            for event in api.events("prefect.automation.action.triggered")
+        }
+
+    wait_for(lambda: len(fired()) >= 2, "the automations", server.folder / "server.log")
+    assert fired() == set(impatient)
+
+
+def test_a_backfill_shares_its_days(
+    server: Server, api: Api, nights: list[dict[str, Any]], database: str, postgres: str
+) -> None:
+    said = server.run(
+        *("flows.backfill", "--from", str(SECOND), "--to", str(LATER[-1])),
+        *("--deployment", "daily/backfill-day", "--plain"),
+    )
+    assert f"skipped    {SECOND}  complete in the ledger" in said
+    for day in LATER:
+        assert f"done       {day}" in said
+    assert "2 of 2 days completed, 1 were complete in the ledger already." in said
+
+    runs = api.runs("backfill-day")
+    assert {(run["name"], run["state"]["name"], run["work_queue_name"]) for run in runs} == {
+        (f"daily-{day}-incremental", "Completed", "backfill") for day in LATER
+    }
+    assert len({run["idempotency_key"] for run in runs}) == len(LATER)
+    one, other = runs
+    assert one["start_time"] < other["end_time"]
+    assert other["start_time"] < one["end_time"]
+
+    home = server.folder / "home"
+    with new_database(postgres) as dsn:
+        by_hand = Resources(
+            platform="by hand",
+            source=LocalStore(home / "sources"),
+            lake=LocalStore(home / "lake"),
+            agents_url=None,
+            warehouse_dsn=dsn,
+            web_forms_dsn=dsn,
+        )
+        with connect(dsn) as connection:
+            create_all_tables(connection)
+        for static in STATIC:
+            load_landed(static.name, FIRST, by_hand)
+        for day in (FIRST, SECOND, *LATER):
+            for channel in CHANNELS:
+                load_landed(channel, day, by_hand)
+        found, expected = snapshot(database), snapshot(dsn)
+        del found["ops.checkpoints"], expected["ops.checkpoints"]  # which a run clears
+        assert not differing(found, expected)

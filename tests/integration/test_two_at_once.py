@@ -1,0 +1,109 @@
+"""Runs beside each other: static data loads once (G11), a run date belongs to one run (G12)."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from prefect.variables import Variable
+
+from blocks.errors import DatabaseUnavailableError
+from tasks import guard, locks
+from tasks.state import FIRST_RUN
+from tests.integration import graph
+from tests.integration import nights as n
+from tests.integration.forker import Kill
+from tests.integration.graph import Bodies
+from tests.integration.nights import FIRST, SECOND, Nights, Place
+from tests.integration.snapshot import ALL
+
+THIRD = date(2025, 11, 22)
+
+
+@contextmanager
+def held(place: Place, *lock: object) -> Iterator[psycopg.Connection[Any]]:
+    """One of the pipeline's locks, held by the test meanwhile."""
+    with psycopg.connect(place.dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [locks.key(*lock)])
+        yield connection
+        connection.execute("SELECT pg_advisory_unlock(%s)", [locks.key(*lock)])
+
+
+def until(connection: psycopg.Connection[Any], waiting: int) -> None:
+    """Until so many sessions wait for an advisory lock."""
+    while connection.execute(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database "
+        "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    ).fetchone() != (waiting,):
+        pass
+
+
+def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None:
+    """All three see that nothing is loaded; one loads the static data, all three days are exact."""
+    Variable.unset(FIRST_RUN)
+    days = (FIRST, SECOND, THIRD)
+    with nights.before.copied() as together, nights.before.copied() as apart:
+        sources = n.published(tmp_path, days, together, apart)
+        # nobody gets on before all three wait: the first one in the queue will load.
+        with held(together, "first run") as connection:
+            children = []
+            for waiting, day in enumerate(days, 1):
+                how: dict[str, Any] = {"environment": sources, "replace": {}}
+                children.append(nights.start(together, day, **how))
+                until(connection, waiting)
+        for child in children:
+            assert child.wait() == 0, child.said
+        assert Variable.get(FIRST_RUN) == "false"
+        paths = {day: n.last_flow_run(f"daily-{day}").name.rpartition("-")[2] for day in days}
+        assert paths == {FIRST: "initial", SECOND: "incremental", THIRD: "incremental"}
+        found = n.left_at(together)
+
+        Variable.unset(FIRST_RUN)
+        for day in days:
+            dbt = {} if day == THIRD else n.NO_DBT
+            nights.run(apart, day, environment=sources, replace=dbt)
+        assert found.differences(n.left_at(apart), ALL) == []
+
+
+def test_one_date_twice(nights: Nights) -> None:
+    """The second run ends at once, says why, and changed nothing; the first goes on."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    still = Kill("before", "tasks.conform:swap_in", of="call_logs", signal=signal.SIGSTOP)
+    with nights.after_first.copied() as place:
+        first = nights.start(place, kill=still)
+        assert first.wait() == -signal.SIGSTOP, first.said
+        second = nights.start(place)
+        assert second.wait() == 1
+        assert f"✘ Another run is at work on run date {SECOND} (server process " in second.said
+        assert "What to do: wait for it to end, then run again" in second.said
+        assert "ingest" not in second.said
+        first.go_on()
+        assert first.wait() == 0, first.said
+        assert n.left_at(place).differences(nights.second) == []
+        nights.run(place)
+        assert n.left_at(place).differences(nights.second) == []
+
+
+def test_a_date_is_claimed_once_the_database_is_back(
+    bodies: Bodies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that couldn't know at first whether it was alone."""
+    bodies.fail()
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    taken, away = guard.Guard.take_run_date, [True]
+
+    def take(self: guard.Guard, run_date: date) -> None:
+        if away.pop() if away else False:
+            raise DatabaseUnavailableError("away")
+        taken(self, run_date)
+
+    monkeypatch.setattr(guard.Guard, "take_run_date", take)
+    with locks.held(guard.resolve().warehouse_dsn, "run date", graph.RUN_DATE):
+        end = graph.run_daily()
+    assert end.is_failed()
+    assert "Another run is at work on run date" in (end.message or "")
+    assert {name for name in bodies.ran if not name.startswith("ingest_")} == set(graph.SET_UP)

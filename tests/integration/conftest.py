@@ -1,6 +1,8 @@
 """One Prefect test server a session, and flows run as they are on the embedded default."""
 
+import functools
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 os.environ.setdefault("CORETELECOMS_RETRY_SECONDS", "0.2")
+
+
+# every Prefect client makes one of these, for tens of milliseconds, to speak to http://127.0.0.1.
+ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

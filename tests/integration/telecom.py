@@ -192,6 +192,11 @@ class Run:
         self.id = str(state.state_details.flow_run_id)
         self.message = state.message or ""
 
+    def leaked(self) -> list[str]:
+        """Secrets that it wrote anywhere but into the tables and the lake."""
+        written = self.written()
+        return [secret for secret in SECRETS if secret in written]
+
     def written(self) -> str:
         """Logs, states, names and artifacts on Prefect's server."""
         APILogWorker.instance().drain()  # blocks until the server has them

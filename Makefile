@@ -76,15 +76,15 @@ clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
 
 .venv/run: .venv/uv requirements/run.lock
 	@echo "Installing the locked requirements into .venv …"
-	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/run.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/run.lock
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.lock
 	@echo "Installing what tests and linters need …"
-	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.lock
 	@touch $@
 
 .venv/bench: .venv/dev requirements/bench.lock
 	@echo "Installing what we measure ourselves against …"
-	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/bench.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/bench.lock
 	@touch $@

@@ -71,12 +71,14 @@ def _is_built(dsn: str, run_date: date) -> bool:
 def _build(resources: Resources) -> Built:
     # dbt takes a second to import: only a run that gets here pays.
     from dbt_common.events.base_types import EventLevel
-    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+    from prefect_dbt import PrefectDbtSettings
+
+    from tasks.dbt_runner import InProcessDbtRunner
 
     started = time.monotonic()
     os.environ |= environment(resources.warehouse_dsn)
     target = settings().home.resolve() / "dbt"
-    runner = PrefectDbtRunner(
+    runner = InProcessDbtRunner(
         settings=PrefectDbtSettings(
             project_dir=PROJECT,
             profiles_dir=PROJECT,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -32,14 +33,8 @@ class S3:
     headers: list[dict[str, str]] = field(default_factory=list)  # of every request
 
     def client(self) -> Any:
-        """A boto3 client of the test's own."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=KEY,
-            aws_secret_access_key=SECRET,
-            region_name="us-east-1",
-        )
+        """The tests' own boto3 client."""
+        return _client(self.endpoint)
 
     def objects(self, bucket: str = "lake") -> dict[str, str]:
         """Names and ETags of all objects, in the order of names."""
@@ -61,6 +56,17 @@ class S3:
             fault.times -= 1
             self.fault = fault if fault.times > 0 else None
         return fault
+
+
+@cache
+def _client(endpoint: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+    )
 
 
 class _Door(BaseHTTPRequestHandler):

@@ -25,6 +25,7 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
 
         def interrupted() -> None:
             watch.__exit__(None, None, None)
+            picture.board.listener = None  # tasks go on until the process ends: no more of that
             console.print("Interrupted. What was loaded is whole; run it again to go on.")
 
         try:

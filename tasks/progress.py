@@ -95,8 +95,8 @@ class Board:
             step = self.steps.setdefault(name, Step(name))
             for key, value in changes.items():
                 setattr(step, key, value)
-        if self.listener:
-            self.listener(step)
+        if listener := self.listener:
+            listener(step)
 
 
 board = Board()

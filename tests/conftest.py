@@ -1,5 +1,7 @@
 """What tests share: one real PostgreSQL a session, and a new database and stores for each test."""
 
+import functools
+import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,11 @@ from blocks.stores import LocalStore
 # the same examples at every run: a suite that sometimes fails tells nobody what changed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def one_tls_context() -> None:
+    """One TLS context a process: every Prefect client makes one, for tens of milliseconds."""
+    ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

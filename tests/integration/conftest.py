@@ -1,8 +1,6 @@
 """One Prefect test server a session, and flows run as they are on the embedded default."""
 
-import functools
 import os
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,6 +9,7 @@ from unittest import mock
 
 import pytest
 
+from tests.conftest import one_tls_context
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 os.environ.setdefault("CORETELECOMS_RETRY_SECONDS", "0.2")
 
 
-# every Prefect client makes one of these, for tens of milliseconds, to speak to http://127.0.0.1.
-ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
+one_tls_context()
 
 
 @pytest.fixture(scope="session")

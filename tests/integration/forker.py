@@ -25,6 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import one_tls_context
+
 ROOT = Path(__file__).parents[2]
 LOADED_FIRST = (
     "flows.cli",
@@ -37,6 +39,12 @@ LOADED_FIRST = (
     "prefect_dbt",
     "dbt.cli.main",
     "dbt.adapters.postgres",
+    "fastapi",
+    *(
+        "prefect_aws",
+        "prefect_dask",
+        "prefect_sqlalchemy",
+    ),  # which Prefect looks through for blocks
 )
 
 
@@ -155,6 +163,7 @@ def forking(folder: Path) -> Iterator[Forker]:
 
 def serve() -> int:
     """Fork a child for each plan read from standard input; answer with its pid, and how it ends."""
+    one_tls_context()
     for module in LOADED_FIRST:
         importlib.import_module(module)
     assert threading.active_count() == 1

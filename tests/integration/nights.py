@@ -178,6 +178,7 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
         nights.run(after, FIRST, replace={})
         assert Variable.get(FIRST_RUN) == "false"
         nights.first = left_at(after)
+        samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second night
         with after.copied() as place:
             nights.run(place, replace={})
             nights.second = left_at(place)

@@ -9,7 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
+
+# each session would parse anew what boto3 knows of S3, a quarter of a second long.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 KEY, SECRET = "AKIATESTINGTESTING00", "s3cr3t/of+the=tests"
 

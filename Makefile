@@ -20,8 +20,10 @@ backfill: .venv/run ## a range of run dates; ARGS="--from 2025-11-20 --to 2025-1
 
 install: .venv/dev ## set-up for work on the project: .venv with the locked requirements
 
-test: .venv/dev ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+# a part runs in one process; all of it in two, each with a PostgreSQL and a Prefect server of its own.
+ALL := -n 2 --dist loadgroup
+test: .venv/dev ## all tests, or some: ARGS="tests/unit -k cleaning"
+	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
 
 lint: .venv/dev ## ruff and mypy
 	$(BIN)/ruff check .
@@ -39,11 +41,12 @@ lock: .venv/uv ## resolve pyproject.toml anew into requirements/*.lock
 	$(COMPILE) --upgrade --extra bench -c requirements/dev.lock \
 		pyproject.toml -o requirements/bench.lock
 
-bench: .venv/bench ## all measurements (about half an hour), into docs/performance.md
+bench: .venv/bench ## all measurements (about three quarters of an hour), into docs/performance.md
 	$(BIN)/python -m bench.load
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.gate
 	$(BIN)/python -m bench.night
+	$(BIN)/python -m bench.warehouse
 	$(BIN)/python -m bench.report
 
 psql: .venv/run ## a SQL prompt on the embedded PostgreSQL

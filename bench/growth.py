@@ -76,7 +76,7 @@ def main() -> None:
     sizes = [10_000, 100_000, 500_000, 1_000_000, 5_000_000]
     options.add_argument("--rows", type=int, nargs="*", default=sizes)
     options.add_argument("--repeats", type=int, default=3)
-    options.add_argument("--days", type=int, nargs="*", default=[2, 30, 60])
+    options.add_argument("--days", type=int, nargs="*", default=[2, 30, 60, 180, 365])
     options.add_argument("--day-rows", type=int, default=100_000)
     given = options.parse_args()
     warnings.simplefilter("ignore")

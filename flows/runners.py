@@ -39,8 +39,12 @@ def _shared() -> Iterator[Any]:
 
 @cache
 def _local_cluster() -> Any:
+    import dask
     from distributed import LocalCluster
 
+    # its look at all threads' frames deadlocks CPython 3.11 now and then (dask/distributed#8616);
+    # drop with Python 3.11.
+    dask.config.set({"distributed.worker.profile.enabled": False})
     # ends with the process.
     return LocalCluster(
         n_workers=WORKERS, threads_per_worker=THREADS, processes=True, dashboard_address=None

@@ -27,6 +27,13 @@ def one_tls_context() -> None:
     ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On several cores, tests that begin with the two nights share them; the rest goes by file."""
+    for item in items:
+        shared = "nights" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("nights" if shared else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The DSN of an embedded PostgreSQL that lives as long as the session.

@@ -142,7 +142,7 @@ def impatient(api: Api, deployed: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
+def two_nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
     """Two runs of the nightly deployment, asked for at once."""
     command = ("prefect", "deployment", "run", "daily/coretelecoms", "-p", "platform=local")
     server.run(*command, "-p", f"run_date={FIRST}")
@@ -150,12 +150,12 @@ def nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any
     return api.runs("coretelecoms")
 
 
-def test_two_nights(nights: list[dict[str, Any]], database: str) -> None:
-    assert [(run["name"], run["state"]["name"]) for run in nights] == [
+def test_two_nights(two_nights: list[dict[str, Any]], database: str) -> None:
+    assert [(run["name"], run["state"]["name"]) for run in two_nights] == [
         (f"daily-{FIRST}-initial", "Completed"),
         (f"daily-{SECOND}-incremental", "Completed"),
     ]
-    first, second = nights
+    first, second = two_nights
     assert second["start_time"] >= first["end_time"]
     with connect(database) as connection:
         complete = connection.execute(
@@ -165,7 +165,7 @@ def test_two_nights(nights: list[dict[str, Any]], database: str) -> None:
 
 
 def test_the_automations_fire(
-    server: Server, api: Api, nights: list[dict[str, Any]], impatient: list[str]
+    server: Server, api: Api, two_nights: list[dict[str, Any]], impatient: list[str]
 ) -> None:
     def fired() -> set[str]:
         return {
@@ -178,7 +178,7 @@ def test_the_automations_fire(
 
 
 def test_a_backfill_shares_its_days(
-    server: Server, api: Api, nights: list[dict[str, Any]], database: str, postgres: str
+    server: Server, api: Api, two_nights: list[dict[str, Any]], database: str, postgres: str
 ) -> None:
     said = server.run(
         *("flows.backfill", "--from", str(SECOND), "--to", str(LATER[-1])),

@@ -4,7 +4,6 @@ What must come out is reasoned from the rules in `graph.expected`; what came out
 Prefect's server, from the flow run's own end, and from the bodies that ran.
 """
 
-import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
@@ -23,7 +22,6 @@ from tests.integration.graph import (
     Bodies,
 )
 
-WHOLE = os.environ.get("CORETELECOMS_TEST_MATRIX") == "whole"
 NOTHING: Set[str] = frozenset()
 ALONE = [frozenset({name}) for name in TASKS]
 PAIRS = [
@@ -95,8 +93,6 @@ ROWS = [
     pytest.param(failing, variable, id=f"{named(failing)}-{variable or 'unset'}")
     for failing in (NOTHING, *ALONE, *PAIRS)
     for variable in (None, "true", "false")
-    # a pair under "true" is the pair under unset with another Variable: for those who have time.
-    if WHOLE or variable != "true" or failing not in PAIRS
 ]
 
 

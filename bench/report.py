@@ -32,21 +32,28 @@ def main() -> None:
 
 
 def table(figures: dict[str, Any], readings: dict[str, Measured]) -> str:
-    """Medians with ranges, and the machine they were measured on."""
-    lines = [
-        "| | median s | range | runs | ratio to the first | peak MiB over idle |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    """Medians with ranges, and the machine they were measured on.
+
+    Ratios stand where rows were counted: there each line did the same work.
+    """
+    compared = bool(figures["rows"])
+    titles = ["", "median s", "range", "runs"]
+    titles += ["ratio to the first", "peak MiB over idle"] if compared else []
+    lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     first = next(iter(readings.values())).median
     for name, m in readings.items():
-        peak = f"{max(m.peak_mib):,.0f}" if any(m.peak_mib) else ""
-        span = f"{min(m.seconds):.2f}–{max(m.seconds):.2f}"
-        lines.append(
-            f"| {name} | {m.median:.2f} | {span} | {len(m.seconds)} "
-            f"| {m.median / first:.2f} | {peak} |"
-        )
+        cells = [name, f"{m.median:.2f}", f"{min(m.seconds):.2f}–{max(m.seconds):.2f}"]
+        cells.append(str(len(m.seconds)))
+        if compared:
+            peak = f"{max(m.peak_mib):,.0f}" if any(m.peak_mib) else ""
+            cells += [f"{m.median / first:.2f}", peak]
+        lines.append(_line(cells))
     lines += ["", f"Measured {figures['measured_at']} on {figures['machine']}."]
     return "\n".join(lines)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def chart(path: Path, readings: dict[str, Measured]) -> None:

@@ -23,11 +23,12 @@ _LOCK = 20_251_120  # any number of our own: the advisory lock of whoever makes 
 _SCHEMA = "customer_complaints"
 
 
-def ensure(sources: Path, web_forms_dsn: str, run_date: date) -> bool:
+def ensure(sources: Path, dsn: str, run_date: date, *, web_forms: bool = True) -> bool:
     """Make the sample sources of a run date where they are not there yet; whether any were made.
 
-    Files go into the folder `sources`, the web forms into the database. What is there stays as it
-    is, save for the customers and agents files this module made: they move forward to the run date.
+    Files go into the folder `sources`, the web forms (if wanted) into the database, which also
+    keeps two runs from making the same ones. What is there stays as it is, save for the customers
+    and agents files this module made: they move forward to the run date.
     Raises DatabaseUnavailableError, ConfigurationError.
     """
     from psycopg import sql
@@ -35,7 +36,7 @@ def ensure(sources: Path, web_forms_dsn: str, run_date: date) -> bool:
     from blocks import database
 
     store = LocalStore(sources)
-    with database.connect(web_forms_dsn, purpose="sample sources") as connection:
+    with database.connect(dsn, purpose="sample sources") as connection:
         # two days may be made at once; the lock ends with the transaction.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         made = [
@@ -51,6 +52,8 @@ def ensure(sources: Path, web_forms_dsn: str, run_date: date) -> bool:
         ]
         name = f"web_form_request_{run_date:%Y_%m_%d}"
         table = sql.Identifier(_SCHEMA, name)
+        if not web_forms:
+            return any(made)
         found = connection.execute(
             "SELECT FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s",
             (_SCHEMA, name),

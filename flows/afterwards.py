@@ -14,7 +14,6 @@ from blocks.database import address
 from blocks.errors import CoreTelecomsError, TransientError
 from blocks.resources import Resources, resolve
 from blocks.settings import settings
-from flows.run import checked_run_date
 from tasks.progress import board
 from tasks.summary import Summary, read_summary, sentences
 
@@ -47,8 +46,7 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
         return
     try:
         resources = resolve(given.platform)
-        day = checked_run_date(given.run_date)
-        summary = read_summary(resources.warehouse_dsn, day, board.flow_runs)
+        summary = read_summary(resources.warehouse_dsn, given.run_date, board.flow_runs)
     except CoreTelecomsError as error:
         if state.is_completed():
             _line(console, f"✔ Completed in {seconds:.1f} s")

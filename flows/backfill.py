@@ -16,11 +16,13 @@ from prefect.states import State
 from blocks.errors import CoreTelecomsError
 from flows.daily import daily
 from flows.deployed import Deployed
-from flows.run import checked_run_date
+from flows.run import checked_run_date, settled
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
-from tasks.outcome import caught_up
+from tasks.outcome import caught_up, concluded
 from tasks.progress import Status, board
 from tasks.progress import days as shown
+from tasks.state import cleanup_checkpoints
+from tasks.warehouse import all_built, run_dbt
 
 AT_A_TIME = 100  # days under way on a deployment, unless told otherwise
 
@@ -77,4 +79,19 @@ async def backfill(
         states[day] = await run(day)
     rest = todo[len(states) :]
     states |= zip(rest, await asyncio.gather(*map(run, rest)), strict=True)
-    return caught_up(states, skipped=done)
+    outcome = caught_up(states, skipped=done)
+    if outcome.is_completed() and not await asyncio.to_thread(all_built, platform):
+        # a night that failed after its loads left days to the next build, which is this one.
+        built = await _build(done, platform)
+        return outcome if built.is_completed() else built
+    return outcome
+
+
+async def _build(loaded: list[date], platform: str) -> State[Any]:
+    """The end of those nights: the warehouse, and no checkpoint that stays."""
+    warehouse = run_dbt.submit(None, platform)
+    steps: dict[str, Any] = {"run_dbt": warehouse}
+    for day in loaded:
+        cleanup = cleanup_checkpoints.submit(day, platform, wait_for=[warehouse])
+        steps[f"cleanup_checkpoints {day}"] = cleanup
+    return await concluded(await settled(steps))

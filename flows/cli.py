@@ -25,10 +25,13 @@ def run_date(text: str) -> date:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2025-11-21"
         ) from None
-    today = datetime.now(UTC).date()
-    if day > today:
-        raise argparse.ArgumentTypeError(f"{day} is in the future: today is {today} (UTC)")
+    if day > _today():
+        raise argparse.ArgumentTypeError(f"{day} is in the future: today is {_today()} (UTC)")
     return day
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -50,7 +53,9 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
     options = parser(
         "daily", "Load one run date's complaints and build the warehouse, gated on static data."
     )
-    options.add_argument("--run-date", type=run_date, metavar="YYYY-MM-DD", help=RUN_DATE_HELP)
+    options.add_argument(
+        "--run-date", type=run_date, default=_today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
+    )
     options.add_argument(
         "--refresh-static",
         action="store_true",
@@ -74,7 +79,9 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
 def static_data_command(argv: Sequence[str] | None = None) -> int:
     """`python -m flows.static_data`."""
     options = parser("static_data", "Load customers and agents, and mark the first run complete.")
-    options.add_argument("--run-date", type=run_date, metavar="YYYY-MM-DD", help=RUN_DATE_HELP)
+    options.add_argument(
+        "--run-date", type=run_date, default=_today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
+    )
     given = options.parse_args(argv)
 
     def run() -> Any:

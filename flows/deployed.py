@@ -84,7 +84,9 @@ class Deployed:
                 limit=_TRIES,
             )
         under_way = [run for run in earlier if run.state and not run.state.is_final()]
-        tried = len(earlier) - len(under_way)
+        # not how many there are: somebody may have deleted one, and its number with it.
+        last = max((keys.index(str(run.idempotency_key)) for run in earlier), default=-1)
+        tried = last if under_way else last + 1
         return await arun_deployment(
             self.deployment,
             parameters={"run_date": day.isoformat(), **self.parameters},

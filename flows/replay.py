@@ -3,6 +3,7 @@
 `python -m flows.backfill --quarantined` runs it here.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
@@ -21,7 +22,7 @@ from tasks.progress import Status, days
 from tasks.replay import Replay
 from tasks.state import cleanup_checkpoints, create_all_tables
 from tasks.transform import transform
-from tasks.warehouse import run_dbt
+from tasks.warehouse import all_built, run_dbt
 
 
 @flow(name="replay_quarantine", flow_run_name="replay-quarantine", task_runner=task_runner())
@@ -52,9 +53,9 @@ async def replay_quarantine(
         days.finish(str(day), Status.DONE if done else Status.FAILED, ends[day].message or "")
 
     steps: dict[str, Any] = {}
-    if any(freed.values()):
+    if any(freed.values()) or not await asyncio.to_thread(all_built, platform):
         steps["run_dbt"] = run_dbt.submit(None, platform)
-        for day in by_day:
+        for day in (day for day, end in ends.items() if end.is_completed()):
             steps[f"cleanup_checkpoints {day}"] = cleanup_checkpoints.submit(
                 day, platform, wait_for=[steps["run_dbt"]]
             )

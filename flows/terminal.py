@@ -102,7 +102,7 @@ def _picture(given: Any) -> Picture | PictureOfDays:
         return PictureOfDays(days, f"backfill {of}", run=board)
     static_alone = not hasattr(given, "refresh_static")
     name = "static data" if static_alone else "daily"
-    return Picture(board, f"{name} {given.run_date or 'today'}", static_alone=static_alone)
+    return Picture(board, f"{name} {given.run_date}", static_alone=static_alone)
 
 
 def _said(error: Exception) -> str:

@@ -23,7 +23,9 @@ def ingest(entity: str, run_date: date, platform: str) -> Bronze:
     with stage(f"ingest_{entity}") as on_rows:
         resources = resolve(platform)
         if resources.samples:
-            samples.ensure(resources.samples, resources.web_forms_dsn, run_date)
+            # a database of somebody's web forms is read, never written to.
+            ours = resources.web_forms_dsn == resources.warehouse_dsn
+            samples.ensure(resources.samples, resources.warehouse_dsn, run_date, web_forms=ours)
         bronze = land(
             ENTITIES[entity], run_date, resources, str(runtime.flow_run.id or ""), on_rows
         )

@@ -7,6 +7,7 @@ checked, and a batch in doubt is read again by Python's csv module, which says w
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
 from itertools import chain
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def _header(stream: Iterator[bytes], where: str) -> tuple[list[str], bytes, int]
     _refuse_nul(head[:end], where, line)
     text = _decoded(head[:end], where, line)
     try:
-        labels = next(csv.reader(text.splitlines(keepends=True), strict=True))
+        # lines end in LF here: a CR of its own is an old Mac's, and would hide every row.
+        labels = next(csv.reader(StringIO(text, newline="\n"), strict=True))
     except csv.Error as error:
         raise _unreadable(f"The header line is not CSV: {error}", where, line + 1) from None
     return labels, head[end:], line + head[:end].count(b"\n")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
-from psycopg.conninfo import conninfo_to_dict
 
 from blocks.database import connect
 from blocks.errors import WarehouseBuildError
@@ -68,6 +67,28 @@ def _is_built(dsn: str, run_date: date) -> bool:
         ).fetchone() == (True,)
 
 
+def all_built(platform: str) -> bool:
+    """Whether the last build that completed had all that the ledger has."""
+    with connect(resolve(platform).warehouse_dsn, purpose="run_dbt") as connection:
+        found = connection.execute(
+            "SELECT to_regclass('ops.ledger'), to_regclass('analytics.built_run_dates')"
+        ).fetchone()
+        if found is None or found[0] is None:
+            return True
+        if found[1] is None:
+            return connection.execute("SELECT FROM ops.ledger LIMIT 1").fetchone() is None
+        return (
+            connection.execute(
+                """
+            SELECT FROM ops.ledger LEFT JOIN analytics.built_run_dates AS built
+                USING (entity, run_date)
+            WHERE built.loaded_at IS DISTINCT FROM ledger.loaded_at LIMIT 1
+            """
+            ).fetchone()
+            is None
+        )
+
+
 def _build(resources: Resources) -> Built:
     # dbt takes a second to import: only a run that gets here pays.
     from dbt_common.events.base_types import EventLevel
@@ -96,13 +117,22 @@ def _build(resources: Resources) -> Built:
         board.add_rows("run_dbt", 1)
 
     # unit tests hold the models' logic against made-up rows: `make test` runs them, not the night.
-    answer = runner.invoke(
-        ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
-    )
+    command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
+    try:
+        answer = runner.invoke(command)
+    except ValueError:  # what prefect-dbt makes of a dbt that got nowhere
+        _ask(resources.warehouse_dsn)
+        raise WarehouseBuildError(
+            "dbt did not start building",
+            where=f"{PROJECT.name}/ (dbt's log in {target / 'logs'})",
+            todo="read the end of the log: a model that can't be parsed, or a connection that "
+            "dbt can't make; the conformed tables are loaded already",
+        ) from None
     results = list(getattr(answer.result, "results", None) or [])
     board.add_rows("run_dbt", len(results) - models)
     broken = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
     if broken or not answer.success:
+        _ask(resources.warehouse_dsn)
         for result in broken:
             if result.node.compiled_code:
                 logger().error("The query of %s:\n%s", result.node.name, result.node.compiled_code)
@@ -116,18 +146,31 @@ def _build(resources: Resources) -> Built:
     return Built(len(results), warned, time.monotonic() - started)
 
 
+def _ask(dsn: str) -> None:
+    """Raise DatabaseUnavailableError, to be tried again, if that is why a build failed."""
+    with connect(dsn, purpose="run_dbt"):
+        pass
+
+
 def environment(dsn: str) -> dict[str, str]:
-    """The warehouse's DSN as the variables that `dbt/profiles.yml` reads."""
-    parts = conninfo_to_dict(dsn)
-    variables = {
-        "CORETELECOMS_DBT_HOST": parts.get("host"),
-        "CORETELECOMS_DBT_PORT": parts.get("port"),
-        "CORETELECOMS_DBT_USER": parts.get("user"),
-        "CORETELECOMS_DBT_DATABASE": parts.get("dbname"),
-        "CORETELECOMS_DBT_SSLMODE": parts.get("sslmode"),
-        "DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD": parts.get("password"),
-    }
-    return {name: str(value) for name, value in variables.items() if value}
+    """The warehouse as the variables that `dbt/profiles.yml` reads.
+
+    As libpq found it: which of several hosts answered, what its own defaults filled in.
+    """
+    with connect(dsn, purpose="dbt") as connection:
+        info = connection.info
+        given = info.get_parameters()
+        return {
+            "CORETELECOMS_DBT_HOST": info.host,
+            "CORETELECOMS_DBT_PORT": str(info.port),
+            "CORETELECOMS_DBT_USER": info.user,
+            "CORETELECOMS_DBT_DATABASE": info.dbname,
+            "CORETELECOMS_DBT_SSLMODE": given.get("sslmode", "prefer"),
+            "CORETELECOMS_DBT_SSLROOTCERT": given.get("sslrootcert", ""),
+            "CORETELECOMS_DBT_SSLCERT": given.get("sslcert", ""),
+            "CORETELECOMS_DBT_SSLKEY": given.get("sslkey", ""),
+            "DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD": info.password,
+        }
 
 
 def _said(result: Any) -> str:

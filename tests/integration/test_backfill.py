@@ -1,5 +1,6 @@
 """Catch-up: a range of run dates in the order of need, each in its place, a failed one named."""
 
+import signal
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,9 @@ from prefect.variables import Variable
 
 from tasks.state import FIRST_RUN
 from tests.integration import nights as n
+from tests.integration.forker import Kill
 from tests.integration.nights import FIRST, SECOND, Nights, Place
+from tests.integration.snapshot import ALL
 
 THIRD, FOURTH = date(2025, 11, 22), date(2025, 11, 23)
 
@@ -115,6 +118,18 @@ def test_a_failed_day(nights: Nights) -> None:
         assert query(place, rows, THIRD) == newest
         # the older day came last; every complaint has the status of its newest day all the same.
         assert query(place, STATUSES) == [(3, True, True)]
+
+
+def test_a_night_that_ended_before_dbt(nights: Nights) -> None:
+    """It is loaded, and so skipped; the backfill builds the warehouse with it."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with nights.after_first.copied() as place:
+        child = nights.start(place, kill=Kill("before", "tasks.warehouse:_build"))
+        assert child.wait() == -signal.SIGKILL
+        child = nights.start_backfill(place, FIRST, SECOND, replace={})
+        assert child.wait() == 0, child.said
+        assert "0 of 0 days completed, 2 were complete in the ledger already" in child.said
+        assert n.left_at(place).differences(nights.second, ALL) == []
 
 
 def test_static_data_first(nights: Nights) -> None:

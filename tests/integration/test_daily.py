@@ -9,9 +9,11 @@ import pytest
 from prefect.states import State
 from prefect.variables import Variable
 
-from blocks.resources import resolve
+from blocks.resources import forget, resolve
+from blocks.settings import settings
 from flows.daily import daily
 from tasks.state import FIRST_RUN
+from tests.conftest import new_database
 
 FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
 
@@ -53,6 +55,23 @@ def test_a_variable_that_is_neither(local: Path, value: object) -> None:
     assert state.is_failed()
     assert f"prefect variable set {FIRST_RUN} true --overwrite" in str(state.message)
     assert rows("SELECT count(*) FROM ops.ledger") == [(0,)]
+
+
+def test_web_forms_of_others_are_only_read(
+    local: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples go into the warehouse; a database that was named is asked, and says what it lacks."""
+    with new_database(postgres) as theirs:
+        monkeypatch.setenv("CORETELECOMS_WEB_FORMS_DSN", theirs)
+        settings.cache_clear()
+        forget()
+        state = run(FIRST)
+        with psycopg.connect(theirs) as connection:
+            found = connection.execute("SELECT to_regnamespace('customer_complaints')").fetchone()
+    assert state.is_failed()
+    assert str(state.message).startswith("ingest_web_complaints failed: ")
+    assert "transform_web_complaints, load_web_complaints, run_dbt" in str(state.message)
+    assert found == (None,)
 
 
 def test_a_failing_source_closes_the_gate(local: Path) -> None:

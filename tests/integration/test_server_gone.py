@@ -15,13 +15,14 @@ from tests.integration import nights as n
 from tests.integration.crashing import crash, own_server
 from tests.integration.forker import Child, Kill
 from tests.integration.nights import FIRST, Nights, Place
+from tests.integration.snapshot import ALL
 
 # a batch is committed, the next one is sent; then the process stands still.
 STILL = Kill("after", "tasks.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
 PATIENT = [3.0, 6.0]  # seconds between attempts: a busy machine needs some for its server to start
 LONGER = {
     f"tasks.{task}.retry_delay_seconds": "tests.integration.test_server_gone:PATIENT"
-    for task in ("ingest:ingest", "load:load")
+    for task in ("ingest:ingest", "load:load", "warehouse:run_dbt")
 }
 
 
@@ -32,13 +33,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @contextmanager
-def cut_off(nights: Nights, server: Any, home: Path, **how: Any) -> Iterator[tuple[Place, Child]]:
+def cut_off(
+    nights: Nights, server: Any, home: Path, still: Kill, replace: dict[str, str]
+) -> Iterator[tuple[Place, Child]]:
     """The second night on that server, which went down under it; it goes on and will notice."""
     Variable.unset(FIRST_RUN)
     with new_database(server.get_uri()) as dsn:
         place = Place(home, dsn, server.get_uri())
         nights.run(place, FIRST)
-        child = nights.start(place, kill=STILL, **how)
+        child = nights.start(place, kill=still, replace=replace)
         assert child.wait() == -signal.SIGSTOP, child.said
         crash(server)
         child.go_on()
@@ -47,8 +50,8 @@ def cut_off(nights: Nights, server: Any, home: Path, **how: Any) -> Iterator[tup
 
 def test_it_comes_back(nights: Nights, server: Any, tmp_path: Path) -> None:
     """Within the time that a task is tried again: the run completes by itself, and exactly."""
-    how = {"replace": n.NO_DBT | LONGER}
-    with cut_off(nights, server, tmp_path / "home", **how) as (place, child):
+    replace = n.NO_DBT | LONGER
+    with cut_off(nights, server, tmp_path / "home", STILL, replace) as (place, child):
         while "retrying   load_call_logs" not in child.said:
             assert "failed" not in child.said, child.said
         server.start()
@@ -56,9 +59,23 @@ def test_it_comes_back(nights: Nights, server: Any, tmp_path: Path) -> None:
         assert n.left_at(place).differences(nights.second) == []
 
 
+def test_in_the_middle_of_dbt(nights: Nights, server: Any, tmp_path: Path) -> None:
+    """A build that lost its database is one that is tried again."""
+    query = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
+    still = Kill("before", query, nth=60, signal=signal.SIGSTOP)
+    with cut_off(nights, server, tmp_path / "home", still, LONGER) as (place, child):
+        while "retrying   run_dbt" not in child.said:
+            assert "failed" not in child.said, child.said
+        server.start()
+        assert child.wait() == 0, child.said
+        # (one build took both nights here, so its work list is longer.)
+        (only,) = n.left_at(place).differences(nights.second, ALL)
+        assert only.startswith("analytics.build_run_dates: ")
+
+
 def test_it_stays_away(nights: Nights, server: Any, tmp_path: Path) -> None:
     """The run fails cleanly; the next one, once the server is there, completes exactly."""
-    with cut_off(nights, server, tmp_path / "home") as (place, child):
+    with cut_off(nights, server, tmp_path / "home", STILL, n.NO_DBT) as (place, child):
         assert child.wait() == 1
         assert "✘ load_call_logs failed: PostgreSQL" in child.said
         assert "Held back: run_dbt, cleanup_checkpoints." in child.said

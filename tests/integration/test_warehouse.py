@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tasks.warehouse import environment
 from tests.integration.warehouse import Warehouse
 
 
@@ -45,6 +46,7 @@ def project(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Warehous
     """The dbt project, parsed once; its database has one name, which parsing keeps."""
     server = psycopg.conninfo.conninfo_to_dict(postgres)
     dsn = f"postgresql://{server['user']}:@/warehouse?host={server['host']}"
+    _new_database(postgres)
     project = Warehouse(dsn, tmp_path_factory.mktemp("dbt"))
     project.manifest = project.dbt("parse").result
     return project
@@ -53,12 +55,16 @@ def project(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Warehous
 @pytest.fixture
 def warehouse(postgres: str, project: Warehouse) -> Warehouse:
     """An empty conformance layer in a new database."""
+    _new_database(postgres)
+    project.create()
+    return project
+
+
+def _new_database(postgres: str) -> None:
     name = sql.Identifier("warehouse")
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    project.create()
-    return project
 
 
 def test_customer_moves_and_agent_is_promoted(warehouse: Warehouse) -> None:
@@ -281,3 +287,14 @@ _READ = """
     WHERE schemaname = 'conformed' AND relname ~ '^web_complaints_'
     ORDER BY relname
 """
+
+
+def test_dbt_connects_where_libpq_did(database: str) -> None:
+    """To the host that answered, with the files that TLS wants."""
+    host = psycopg.conninfo.conninfo_to_dict(database)["host"]
+    dsn = database.replace("?host=", "?sslmode=prefer&sslrootcert=/ca.pem&host=/nowhere,")
+    found = {
+        name.removeprefix("CORETELECOMS_DBT_"): value for name, value in environment(dsn).items()
+    }
+    assert (found["HOST"], found["PORT"], found["USER"]) == (host, "5432", "postgres")
+    assert (found["SSLMODE"], found["SSLROOTCERT"], found["SSLKEY"]) == ("prefer", "/ca.pem", "")

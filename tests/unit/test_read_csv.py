@@ -79,6 +79,7 @@ def test_reads(data: bytes, expected: list[tuple[str | None, ...]], block: int) 
         pytest.param(b'a,b\n1,2\n3,"4\n5,6\n', "cut off.*line 3", id="cut off in quotes"),
         pytest.param(b'a,b\n1,"2"x\n', "Not CSV.*line 2", id="text after quotes"),
         pytest.param(b"a,b\n1,2\r3,4\r", "new-line character.*line 2", id="old Mac lines"),
+        pytest.param(b"a,b\r1,2\r", "new-line character.*line 1", id="nothing but old Mac lines"),
         pytest.param(b"a,b\n1,2\n3,\xff\n", "UTF-8: byte 0xff.*line 3", id="Latin-1"),
         pytest.param(b'a,b\n1,"\n2"\n3,\xe9"\n', "UTF-8: byte 0xe9.*line 4", id="Latin-1, quotes"),
         pytest.param(b"\xe9,b\n1,2\n", "UTF-8.*line 1", id="Latin-1 label"),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -113,15 +114,17 @@ class LocalStore:
     @contextmanager
     def writing(self, key: str) -> Iterator[str]:
         path = self.root / key
-        part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+        # in a folder of its own: a Polars that failed may open its file a moment later, once more.
+        aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
         with self.translating(key):
             path.parent.mkdir(parents=True, exist_ok=True)
             _sweep(path)
             try:
-                yield str(part)
-                part.replace(path)
+                aside.mkdir()
+                yield str(aside / "part")
+                (aside / "part").replace(path)
             finally:
-                part.unlink(missing_ok=True)
+                rmtree(aside, ignore_errors=True)
 
     @contextmanager
     def translating(self, key: str) -> Iterator[None]:
@@ -159,9 +162,9 @@ class LocalStore:
 
 def _sweep(path: Path) -> None:
     """Remove what writers of `path` that were killed left beside it."""
-    for part in path.parent.glob(f".{_literal(path.name)}.????????"):
-        if time.time() - part.lstat().st_mtime > STALE_SECONDS:
-            part.unlink(missing_ok=True)
+    for aside in path.parent.glob(f".{_literal(path.name)}.????????"):
+        if time.time() - aside.lstat().st_mtime > STALE_SECONDS:
+            rmtree(aside, ignore_errors=True)
 
 
 def _literal(name: str) -> str:

@@ -71,9 +71,10 @@ def test_a_file_appears_whole_or_not_at_all(store: LocalStore, tmp_path: Path) -
 
 def test_what_killed_writers_left_is_removed(store: LocalStore, tmp_path: Path) -> None:
     for name, age in {".a[1].00000000": STALE_SECONDS + 60, ".a[1].11111111": 60}.items():
-        (tmp_path / name).touch()
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part").touch()
         os.utime(tmp_path / name, times=(0, time.time() - age))
-    (tmp_path / ".b.00000000").touch()
+    (tmp_path / ".b.00000000").mkdir()
     os.utime(tmp_path / ".b.00000000", times=(0, 0))
     store.write("a[1]", b"")
     assert {path.name for path in tmp_path.iterdir()} == {"a[1]", ".a[1].11111111", ".b.00000000"}

@@ -10,15 +10,15 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from prefect import flow, runtime
-from prefect.states import State
+from prefect import flow, get_run_logger, runtime
+from prefect.states import Crashed, State
 
 from blocks.errors import CoreTelecomsError
 from flows.daily import daily
 from flows.deployed import Deployed
 from flows.run import checked_run_date, settled
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
-from tasks.outcome import caught_up, concluded
+from tasks.outcome import REPEAT, caught_up, concluded
 from tasks.progress import Status, board
 from tasks.progress import days as shown
 from tasks.state import cleanup_checkpoints
@@ -64,7 +64,7 @@ async def backfill(
             if deployed:
                 state = await deployed.run(day)
             else:
-                state = await daily(day, platform, refresh_static, return_state=True)
+                state = await _day(day, platform, refresh_static)
             if state.is_completed():
                 with suppress(CoreTelecomsError):  # a number to look at
                     shown.add_rows(str(day), await asyncio.to_thread(loaded_rows, platform, day))
@@ -85,6 +85,16 @@ async def backfill(
         built = await _build(done, platform)
         return outcome if built.is_completed() else built
     return outcome
+
+
+async def _day(day: date, platform: str, refresh_static: bool) -> State[Any]:
+    """How the day's run ended, or why it could not begin: that is one day's mishap."""
+    try:
+        return await daily(day, platform, refresh_static, return_state=True)
+    except Exception as error:
+        # Prefect's server on SQLite refuses requests that meet, and the client gives up in the end.
+        get_run_logger().warning("%s has no run: %s", day, type(error).__name__)
+        return Crashed(message=f"Prefect did not take the run ({type(error).__name__}). {REPEAT}")
 
 
 async def _build(loaded: list[date], platform: str) -> State[Any]:

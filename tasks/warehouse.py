@@ -77,16 +77,14 @@ def all_built(platform: str) -> bool:
             return True
         if found[1] is None:
             return connection.execute("SELECT FROM ops.ledger LIMIT 1").fetchone() is None
-        return (
-            connection.execute(
-                """
+        unbuilt = connection.execute(
+            """
             SELECT FROM ops.ledger LEFT JOIN analytics.built_run_dates AS built
                 USING (entity, run_date)
             WHERE built.loaded_at IS DISTINCT FROM ledger.loaded_at LIMIT 1
             """
-            ).fetchone()
-            is None
-        )
+        ).fetchone()
+        return unbuilt is None
 
 
 def _build(resources: Resources) -> Built:

@@ -21,7 +21,7 @@ backfill: .venv/run ## a range of run dates; ARGS="--from 2025-11-20 --to 2025-1
 install: .venv/dev ## set-up for work on the project: .venv with the locked requirements
 
 # a part runs in one process; all of it in two, each with a PostgreSQL and a Prefect server of its own.
-ALL := -n 2 --dist loadgroup
+ALL := -n 2 --dist loadgroup --no-loadscope-reorder
 test: .venv/dev ## all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
 
@@ -59,7 +59,7 @@ dbt-docs: .venv/run ## the warehouse's documentation, as one page to open in a b
 	@$(BIN)/python -m tasks.dbt_command docs generate --static
 
 server: .venv/run ## Prefect's server with its UI, on http://127.0.0.1:4200
-	$(BIN)/prefect server start $(ARGS)
+	$(BIN)/python -m flows.server $(ARGS)
 
 screenshots: .venv/run ## take the README's pictures anew, in Debian's Chromium (installed if need be)
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { $(AS_ROOT) apt-get update -qq && \

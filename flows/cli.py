@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from flows import server
+
 RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
 PLATFORM_HELP = (
     "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
@@ -156,16 +158,10 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def quiet() -> None:
-    """Prefect's own output goes to its server alone; the terminal is ours. Environment wins."""
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    # the first start makes the server's database: slow on a small or busy machine.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
-
-
 def _run(run: Any, given: argparse.Namespace) -> int:
-    quiet()
+    # Prefect's own output goes to its server alone; the terminal is ours. Environment wins.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    server.tell(server.TEMPORARY)
     from flows.terminal import show
 
     try:

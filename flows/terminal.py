@@ -12,6 +12,7 @@ from flows import interrupt
 from flows.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
 from flows.picture_days import PictureOfDays
 from flows.quiet import Screen
+from flows.server import keep_to_one_connection
 from tasks.progress import Status, Step, board, days
 
 
@@ -30,6 +31,7 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
 
         try:
             with watch, interrupt.handled(interrupted):
+                keep_to_one_connection()
                 state = asyncio.run(run())
                 picture.end()
             from flows.afterwards import tell

@@ -1,6 +1,7 @@
 """What tests share: one real PostgreSQL a session, and a new database and stores for each test."""
 
 import functools
+import os
 import ssl
 import warnings
 from collections.abc import Iterator
@@ -27,11 +28,23 @@ def one_tls_context() -> None:
     ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
 
 
+# these take longest: on several cores they begin first, so that none is waited for in the end.
+LONGEST = ("test_kill", "test_deployments", "test_gate", "test_s3", "test_exact", "test_warehouse")
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """On several cores, tests that begin with the two nights share them; the rest goes by file."""
+
+    def turn(item: pytest.Item) -> tuple[bool, int]:
+        there = item.path.stem in LONGEST
+        return not there, LONGEST.index(item.path.stem) if there else 0
+
     for item in items:
         shared = "nights" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("nights" if shared else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group("nights" if shared else item.path.stem))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")

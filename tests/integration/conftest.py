@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 
+from flows import server
 from tests.conftest import one_tls_context
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from tests.integration.nights import Nights
 
 # read when Prefect is imported, so before any test module imports a flow.
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-os.environ.setdefault("CORETELECOMS_RETRY_SECONDS", "0.2")
-
-
+server.tell(server.TEMPORARY)
+os.environ |= {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "CORETELECOMS_RETRY_SECONDS": "0.2",
+    # what no test looks at here; automations have a server of their own (test_deployments).
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
 one_tls_context()
 
 
@@ -33,8 +37,7 @@ def prefect_server() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
     with (
-        # a path with this word in it makes the server keep to one connection. With more of them
-        # requests meet SQLite's lock, are answered with 503, and asked again 2 seconds later.
+        # it has a database elsewhere; this word makes it keep to one connection, as ours do.
         mock.patch("prefect.testing.utilities.mkdtemp", return_value=mkdtemp(prefix=":memory:")),
         prefect_test_harness(server_startup_timeout=180),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),

@@ -12,6 +12,7 @@ SIGKILL before or after that function's n-th call; or it starts a clock that doe
 """
 
 import contextlib
+import gc
 import importlib
 import itertools
 import json
@@ -167,6 +168,7 @@ def serve() -> int:
     for module in LOADED_FIRST:
         importlib.import_module(module)
     assert threading.active_count() == 1
+    gc.freeze()  # no collection in a child visits, and so copies, what was imported here
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         plan = json.loads(line)

@@ -6,6 +6,7 @@ where a test says so.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -234,12 +235,13 @@ def recorded(run: State[Any], awaited: Mapping[str, str]) -> dict[str, TaskRun]:
     went otherwise never gets there, and what it has in the end is given.
     """
     runs: dict[str, TaskRun] = {}
-    for _ in range(200):
+    for _ in range(400):
         found = task_runs(run)
         runs = {each.name: each for each in found}
         assert len(runs) == len(found), f"a name twice: {sorted(each.name for each in found)}"
         if states(runs) == awaited:
             break
+        time.sleep(0.05)  # each question keeps the server from writing them down
     return runs
 
 

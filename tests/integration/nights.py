@@ -4,15 +4,15 @@ Two nights run once a session, undisturbed: the first (initial) and the second (
 begin where one of them began or ended, disturb their own night, and compare what it leaves.
 """
 
+import itertools
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import polars as pl
 import psycopg
@@ -57,17 +57,23 @@ class Place:
         }
 
     @contextmanager
-    def copied(self) -> Iterator["Place"]:
-        """A place that begins as this one is, and is gone afterwards. Nobody is at work here."""
-        home = self.home.with_name(f"home-{uuid4().hex[:8]}")
-        name = f"night_{uuid4().hex[:12]}"
+    def copied(self, name: str | None = None) -> Iterator["Place"]:
+        """A place that begins as this one is, and is gone afterwards. Nobody is at work here.
+
+        The first free name is taken: dbt parses its project anew for a database of another name.
+        """
         original = psycopg.conninfo.conninfo_to_dict(self.dsn)["dbname"]
         with psycopg.connect(self.server, autocommit=True) as connection:
+            taken = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+            name = name or next(
+                free for n in itertools.count() if (free := f"night_{n}") not in taken
+            )
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
                     sql.Identifier(name), sql.Identifier(str(original))
                 )
             )
+            home = self.home.with_name(f"home-{name}")
             if self.home.exists():
                 shutil.copytree(self.home, home)
             yield Place(home, self.dsn.replace(str(original), name), self.server)
@@ -171,11 +177,14 @@ class Nights:
 @contextmanager
 def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
     """The two undisturbed nights, and all that tests need to begin where they began or ended."""
-    empty = Place(folder / "before", server, server)
-    with _database(empty, "before") as before, _database(empty, "after_first") as after:
-        nights = Nights(forker, before, after)
+    with ExitStack() as places:
+        empty = places.enter_context(_database(Place(folder / "before", server, server), "before"))
         Variable.unset(FIRST_RUN)
-        nights.run(after, FIRST, replace={})
+        with empty.copied() as place:
+            child = forker.start("daily", ["--plain", "--run-date", str(FIRST)], place.environment)
+            assert child.wait() == 0, child.said
+            after = places.enter_context(place.copied("after_first"))
+        nights = Nights(forker, empty, after)
         assert Variable.get(FIRST_RUN) == "false"
         nights.first = left_at(after)
         samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second night

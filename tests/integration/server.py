@@ -1,4 +1,4 @@
-"""A Prefect server, a worker and the command line as processes of their own."""
+"""A Prefect server as `make server` starts it, a worker and the command line, as processes."""
 
 import os
 import socket
@@ -25,17 +25,11 @@ class Server:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/api"
         ours = {name: v for name, v in os.environ.items() if not name.startswith("PREFECT_")}
-        database = folder / ":memory:" / "prefect.db"
-        database.parent.mkdir()
         self.environment = {
             **ours,
             **variables,
             "PREFECT_HOME": str(folder / "prefect"),
-            # a path with this word in it makes the server keep to one connection: with more of
-            # them each waits a minute for SQLite's lock that the other one holds.
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}",
             "PREFECT_API_URL": self.url,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "CORETELECOMS_HOME": str(folder / "home"),
         }
 
@@ -79,7 +73,7 @@ class Server:
 def running(server: Server) -> Iterator[Server]:
     """The server until the end of the block."""
     process = server.start(
-        "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(server.port)
+        "server", "flows.server", "--host", "127.0.0.1", "--port", str(server.port)
     )
     with ended(process):
         wait_for(

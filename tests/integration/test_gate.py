@@ -6,8 +6,10 @@ Prefect's server, from the flow run's own end, and from the bodies that ran.
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from prefect.states import State
 from prefect.variables import Variable
 
 from tasks.state import FIRST_RUN
@@ -32,14 +34,11 @@ PAIRS = [
 
 
 @dataclass(frozen=True)
-class Seen:
-    """How a run went: bodies in the order they began, the server's task runs, its end."""
+class Ended:
+    """How a run ended, here: bodies in the order they began, its state, the Variable after it."""
 
     ran: list[str]
-    states: dict[str, str]
-    name: str
-    state: str
-    message: str
+    state: State[Any]
     variable: object
 
 
@@ -48,41 +47,54 @@ class Runs:
 
     def __init__(self, bodies: Bodies) -> None:
         self.bodies = bodies
-        self._seen: dict[tuple[Set[str], str | None], Seen] = {}
+        self._ended: dict[tuple[Set[str], str | None], Ended] = {}
+        self._recorded: dict[tuple[Set[str], str | None], tuple[str, Mapping[str, str]]] = {}
 
-    def __call__(self, failing: Set[str], variable: str | None) -> Seen:
+    def ended(self, failing: Set[str], variable: str | None) -> Ended:
         """The run in which these tasks fail.
 
         All tasks that should not get to run are made to fail as well. If none of them ran (which
         the test asserts), the run went as it would have with fewer of them failing: one run then
         stands for many rows of the table.
         """
-        ought = graph.expected(failing, variable)
-        armed = failing | (set(TASKS) - ought.ran)
-        if (armed, variable) not in self._seen:
-            self._seen[armed, variable] = self._run(armed, variable, ought.states)
-        return self._seen[armed, variable]
+        row = _armed(failing, variable), variable
+        if row not in self._ended:
+            self._ended[row] = self._run(*row)
+        return self._ended[row]
 
-    def _run(self, failing: Set[str], variable: str | None, awaited: Mapping[str, str]) -> Seen:
+    def recorded(self, failing: Set[str], variable: str | None) -> tuple[str, Mapping[str, str]]:
+        """That run's name and its task runs' states, as the server has them."""
+        row = _armed(failing, variable), variable
+        if row not in self._recorded:
+            state = self.ended(failing, variable).state
+            awaited = graph.expected(failing, variable).states
+            states = graph.states(graph.recorded(state, awaited))
+            self._recorded[row] = graph.flow_run(state).name, states
+        return self._recorded[row]
+
+    def _run(self, failing: Set[str], variable: str | None) -> Ended:
         if variable is None:
             Variable.unset(FIRST_RUN)
         else:
             Variable.set(FIRST_RUN, variable, overwrite=True)
         self.bodies.fail(*failing)
-        end = graph.run_daily()
-        return Seen(
-            ran=self.bodies.ran,
-            states=graph.states(graph.recorded(end, awaited)),
-            name=graph.flow_run(end).name,
-            state=str(end.name),
-            message=str(end.message or ""),
-            variable=Variable.get(FIRST_RUN),
-        )
+        return Ended(state=graph.run_daily(), ran=self.bodies.ran, variable=Variable.get(FIRST_RUN))
+
+
+def _armed(failing: Set[str], variable: str | None) -> Set[str]:
+    return failing | (set(TASKS) - graph.expected(failing, variable).ran)
 
 
 @pytest.fixture(scope="module")
-def runs(bodies: Bodies) -> Runs:
-    return Runs(bodies)
+def runs(bodies: Bodies, request: pytest.FixtureRequest) -> Runs:
+    """All runs that the chosen rows want, one after the other: the server writes them down
+    meanwhile, and no test waits for it.
+    """
+    made = Runs(bodies)
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.originalname == test_truth_table.__name__:
+            made.ended(*item.callspec.params.values())  # type: ignore[arg-type]
+    return made
 
 
 def named(failing: Set[str]) -> str:
@@ -99,20 +111,22 @@ ROWS = [
 @pytest.mark.parametrize(("failing", "variable"), ROWS)
 def test_truth_table(runs: Runs, failing: Set[str], variable: str | None) -> None:
     ought = graph.expected(failing, variable)
-    seen = runs(failing, variable)
+    end = runs.ended(failing, variable)
+    name, states = runs.recorded(failing, variable)
+    message = str(end.state.message or "")
 
-    assert sorted(seen.ran) == sorted(ought.ran)
-    assert seen.states == ought.states
-    assert (seen.state, seen.variable) == (ought.state, ought.variable)
+    assert sorted(end.ran) == sorted(ought.ran)
+    assert states == ought.states
+    assert (end.state.name, end.variable) == (ought.state, ought.variable)
 
-    failed = {name for name, state in ought.states.items() if state == "Failed"}
-    held = {name for name, state in ought.states.items() if state == "NotReady"}
-    assert {name for name in TASKS if f"{name} failed: " in seen.message} == failed
-    assert ("The gate stayed closed" in seen.message) == (GATE in held)
-    assert ("run it again" in seen.message.lower()) == (ought.state == "Failed")
+    failed = {task for task, state in ought.states.items() if state == "Failed"}
+    held = {task for task, state in ought.states.items() if state == "NotReady"}
+    assert {task for task in TASKS if f"{task} failed: " in message} == failed
+    assert ("The gate stayed closed" in message) == (GATE in held)
+    assert ("run it again" in message.lower()) == (ought.state == "Failed")
     if GATE not in held:
-        assert {name for name in TASKS if name in seen.message} == failed | held
+        assert {task for task in TASKS if task in message} == failed | held
     path = "" if not failing.isdisjoint(SET_UP) else "-incremental"
     if variable != "false" and path:
         path = "-initial"
-    assert seen.name == f"daily-{graph.RUN_DATE}{path}"
+    assert name == f"daily-{graph.RUN_DATE}{path}"

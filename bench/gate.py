@@ -1,8 +1,8 @@
 """What the graph itself costs: the daily flow with empty task bodies on a running Prefect server.
 
 `python -m bench.gate [--runs 10]` prints seconds (median, minimum, maximum) of: the end of
-determine_load_type to the start of the first complaint transform, and a whole run; on a server with
-Prefect's default, SQLite, and on the same with one connection to it, whose requests don't meet.
+determine_load_type to the start of the first complaint transform, and a whole run; on the server
+that `make server` starts, and on one as Prefect starts it.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 from bench.figures import Measured, show, write
 
 RUN_DATE = date(2025, 11, 21)
-SERVERS = DEFAULT, ONE_CONNECTION = ("Prefect's default", "one connection")
+SERVERS = {"make server": ("flows.server",), "Prefect's default": ("prefect", "server", "start")}
 
 
 @contextlib.contextmanager
@@ -36,13 +36,8 @@ def prefect_server(kind: str) -> Iterator[str]:
     api = f"http://127.0.0.1:{port}/api"
     with tempfile.TemporaryDirectory() as home:
         own = {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        if kind == ONE_CONNECTION:
-            # Prefect keeps to one when it finds this word in the address. (A server on PostgreSQL
-            # would do as well; the embedded one lacks an extension that Prefect asks for.)
-            database = Path(home) / ":memory:.db"
-            own["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"sqlite+aiosqlite:///{database}"
         server = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
+            [sys.executable, "-m", *SERVERS[kind], "--port", str(port)],
             env=os.environ | own,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

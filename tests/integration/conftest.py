@@ -23,8 +23,7 @@ server.tell(server.TEMPORARY)
 os.environ |= {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "CORETELECOMS_RETRY_SECONDS": "0.2",
-    # what no test looks at here; automations have a server of their own (test_deployments).
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    # automations have a server of their own (test_deployments).
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
 one_tls_context()

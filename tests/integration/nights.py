@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 import psycopg
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterName,
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.variables import Variable
 from psycopg import sql
@@ -228,5 +229,18 @@ def logged(run: FlowRun) -> list[tuple[str, str]]:
     with get_client(sync_client=True) as client:
         logs = client.read_logs(mine, limit=200, sort=LogSort.TIMESTAMP_ASC)
         tasks = {log.task_run_id for log in logs if log.task_run_id}
-        names = {task: client.read_task_run(task).name for task in tasks}
+        names = {task: _ended(client, task).name for task in tasks}
     return [(names.get(log.task_run_id, ""), log.message) for log in logs]  # type: ignore[arg-type]
+
+
+def _ended(client: SyncPrefectClient, task: UUID) -> TaskRun:
+    """A task run with its last name and state, which the server has a moment after the run's end.
+
+    One that was killed has none; it is given as it is.
+    """
+    for _ in range(200):
+        run = client.read_task_run(task)
+        if run.state and run.state.is_final():
+            break
+        time.sleep(0.05)
+    return run

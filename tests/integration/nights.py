@@ -8,7 +8,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, LogSort
+from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
 from psycopg import sql
 
@@ -239,8 +240,9 @@ def _ended(client: SyncPrefectClient, task: UUID) -> TaskRun:
     One that was killed has none; it is given as it is.
     """
     for _ in range(200):
-        run = client.read_task_run(task)
-        if run.state and run.state.is_final():
-            break
+        with suppress(ObjectNotFound):
+            run = client.read_task_run(task)
+            if run.state and run.state.is_final():
+                return run
         time.sleep(0.05)
-    return run
+    return client.read_task_run(task)

@@ -143,7 +143,7 @@ def main() -> None:
 
 
 def on_server(kind: str, runs: int) -> dict[str, list[float]]:
-    """Seconds of all that is measured, on a server with that database."""
+    """Seconds of all that is measured, on a server of that kind."""
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     readings: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:

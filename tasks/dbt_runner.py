@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
-from prefect.context import SettingsContext
+from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 from prefect.task_engine import run_task_sync
 from prefect.tasks import Task
 from prefect_dbt import PrefectDbtRunner
@@ -26,10 +26,14 @@ class InProcessDbtRunner(PrefectDbtRunner):
         settings = SettingsContext.get()
         assert settings
         # what is validated already is taken as it is.
-        shared = {"profile": settings.profile, "settings": settings.settings}
-        return super()._create_unified_callback(
-            _Nodes(), log_level, context | {"settings_context": shared}, **options
-        )
+        shared = {"settings_context": {"profile": settings.profile, "settings": settings.settings}}
+        for name, run in (
+            ("flow_run_context", FlowRunContext.get()),
+            ("task_run_context", TaskRunContext.get()),
+        ):
+            if run:  # its storage would be made anew, which imports every integration first
+                shared[name] = context[name] | {"result_store": run.result_store}
+        return super()._create_unified_callback(_Nodes(), log_level, context | shared, **options)
 
 
 class _Nodes(NodeTaskTracker):

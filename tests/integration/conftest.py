@@ -23,8 +23,10 @@ server.tell(server.TEMPORARY)
 os.environ |= {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "CORETELECOMS_RETRY_SECONDS": "0.2",
-    # automations have a server of their own (test_deployments).
+    # automations have a server of their own (test_deployments); who wants to know of events listens
+    # (test_publish): to write all of them down is a quarter of a server's work.
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
 }
 one_tls_context()
 

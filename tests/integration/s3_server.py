@@ -152,7 +152,7 @@ def s3_server() -> Iterator[_Server]:
     moto.start()
     host, port = moto.get_host_and_port()
     server = _Server((host, port))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
@@ -174,7 +174,7 @@ def s3(s3_server: _Server, monkeypatch: pytest.MonkeyPatch) -> S3:
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "3",
+        "AWS_MAX_ATTEMPTS": "2",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/nowhere/config",
         "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",

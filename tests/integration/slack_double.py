@@ -33,6 +33,6 @@ def slack() -> Iterator[Slack]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         double.url = f"http://127.0.0.1:{server.server_address[1]}/services/T0/B0/secret"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield double
         server.shutdown()

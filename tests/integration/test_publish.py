@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, ArtifactFilterType
 from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.events import Event
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.states import State
 
 from blocks.errors import RunDateBusyError
@@ -25,6 +30,7 @@ from tasks import locks, publish, stage
 from tests.integration.slack_double import Slack, slack
 
 DAY = date(2025, 11, 20)
+MATERIALIZED = "prefect.asset.materialization.succeeded"
 CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
 GRAPH: dict[str, set[str]] = {
     "create_all_tables": set(),
@@ -88,16 +94,39 @@ def broken_customers(home: Path) -> None:
     (folder / "customers_dataset.csv").write_text("customer_id,nom\n1,2\n")
 
 
-def events(name: str, flow_run_id: str) -> list[dict[str, Any]]:
-    """Prefect's events of a run, as soon as its server has them."""
-    wanted = {"event": {"name": [name]}, "related": {"id": [f"prefect.flow-run.{flow_run_id}"]}}
-    return until(lambda: _events(wanted), "an event")
+@pytest.fixture
+def heard(prefect_server: None) -> Iterator[list[Event]]:
+    """Events of our runs and tables, as Prefect's server passes them on to whoever listens."""
+    events: list[Event] = []
+    listens = threading.Event()
+
+    async def listen() -> None:
+        wanted = EventFilter(event=EventNameFilter(name=[publish.FINISHED, MATERIALIZED]))
+        with suppress(asyncio.CancelledError):
+            async with get_events_subscriber(filter=wanted) as subscriber:
+                listens.set()
+                async for event in subscriber:
+                    events.append(event)
+
+    with asyncio.Runner() as runner:
+        listening = runner.get_loop().create_task(listen())
+        thread = threading.Thread(target=runner.get_loop().run_until_complete, args=[listening])
+        thread.start()
+        assert listens.wait(60)
+        yield events
+        runner.get_loop().call_soon_threadsafe(listening.cancel)
+        thread.join()
 
 
-def _events(wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    with get_client(sync_client=True) as client:
-        answer = client.request("POST", "/events/filter", json={"filter": wanted})
-        return list(answer.json()["events"])
+def of(state: State[Any], name: str, heard: list[Event]) -> list[Event]:
+    """The events of that name that a run sent, as soon as there are any."""
+
+    def look() -> list[Event]:
+        run = f"prefect.flow-run.{flow_run(state)}"
+        return [e for e in heard if e.event == name and run in {r.id for r in e.involved_resources}]
+
+    found: list[Event] = until(look, f"an event {name}")
+    return found
 
 
 def until(look: Callable[[], Any], what: str) -> Any:
@@ -109,7 +138,9 @@ def until(look: Callable[[], Any], what: str) -> Any:
     return seen
 
 
-def test_a_completed_run(local: Path, webhook: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_completed_run(
+    local: Path, webhook: Slack, heard: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stage, "LASTING_SECONDS", 0.0)
     state = run()
     assert state.is_completed()
@@ -142,20 +173,20 @@ def test_a_completed_run(local: Path, webhook: Slack, monkeypatch: pytest.Monkey
     assert "| call_logs | orphan | agent_id is missing |" in summary
     assert "| customers | email |" in summary
 
-    (event,) = events(publish.FINISHED, flow_run(state))
-    assert event["resource"]["prefect.resource.id"] == f"coretelecoms.daily.{DAY}"
-    share = event["payload"].pop("quarantine_share")
-    assert event["payload"] == {
+    (event,) = of(state, publish.FINISHED, heard)
+    assert event.resource.id == f"coretelecoms.daily.{DAY}"
+    share = event.payload.pop("quarantine_share")
+    assert event.payload == {
         "run_date": str(DAY),
         "load_type": "initial",
         "state": "Completed",
         "rows_read": read,
         "loaded": loaded,
     }
-    assert event["resource"]["coretelecoms.quarantine-percent"] == f"{100 * share:06.2f}"
+    assert event.resource["coretelecoms.quarantine-percent"] == f"{100 * share:06.2f}"
 
-    assets = events("prefect.asset.materialization.succeeded", flow_run(state))
-    tables = {asset["resource"]["prefect.resource.id"]: asset["payload"] for asset in assets}
+    assets = of(state, MATERIALIZED, heard)
+    tables = {asset.resource.id: asset.payload for asset in assets}
     assert tables["postgres://warehouse/conformed/call_logs"] == {
         "run_date": str(DAY),
         "loaded": rows["call_logs"]["loaded"],
@@ -175,11 +206,12 @@ def test_a_completed_run(local: Path, webhook: Slack, monkeypatch: pytest.Monkey
     assert f"{read:,} rows read, {loaded:,} loaded" in lines[1]
     assert lines[4].endswith(f"/runs/flow-run/{flow_run(state)}")
 
-    shown = "\n".join([summary, str(table.data), said, json.dumps(event), json.dumps(assets)])
+    sent = [event.model_dump_json() for event in (event, *assets)]
+    shown = "\n".join([summary, str(table.data), said, *sent])
     assert [value for (value,) in private if value in shown] == []
 
 
-def test_a_failed_run(local: Path, webhook: Slack) -> None:
+def test_a_failed_run(local: Path, webhook: Slack, heard: list[Event]) -> None:
     broken_customers(local)
     state = run()
     assert state.is_failed()
@@ -188,8 +220,8 @@ def test_a_failed_run(local: Path, webhook: Slack) -> None:
     assert "> ingest_customers failed: " in summary
     assert "| `open_static_data_gate` | held back |" in summary
     assert "Nothing was loaded." in summary
-    (event,) = events(publish.FINISHED, flow_run(state))
-    assert (event["payload"]["state"], event["payload"]["loaded"]) == ("Failed", 0)
+    (event,) = of(state, publish.FINISHED, heard)
+    assert (event.payload["state"], event.payload["loaded"]) == ("Failed", 0)
 
     (said,) = webhook.texts  # one message, not another one of the static path
     lines = said.split("\n")

@@ -50,6 +50,9 @@ def deadlock() -> None:
         two.execute("SELECT pg_advisory_xact_lock(2)")
         two.execute("SET LOCAL deadlock_timeout = '1h'")  # the other one is the victim
         two.pgconn.send_query(b"SELECT pg_advisory_xact_lock(1)")
+        waits = "SELECT FROM pg_locks WHERE pid = %s AND NOT granted"
+        while one.execute(waits, [two.info.backend_pid]).fetchone() is None:
+            pass  # else the victim looks for a deadlock before there is one, and never again
         one.execute("SET LOCAL deadlock_timeout = '1ms'")
         one.execute("SELECT pg_advisory_xact_lock(2)")
 

@@ -1,7 +1,9 @@
 """One Prefect test server a session, and flows run as they are on the embedded default."""
 
+import functools
 import os
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
@@ -31,9 +33,20 @@ os.environ |= {
 one_tls_context()
 
 
+def one_schema_a_block() -> None:
+    """Prefect makes a block's JSON schema anew for each of its fields: seconds to save a few."""
+    from prefect.blocks.core import Block
+
+    of_class = functools.cache(Block.model_json_schema.__func__)  # type: ignore[attr-defined]
+    Block.model_json_schema = classmethod(  # type: ignore[assignment, method-assign]
+        lambda cls, *args, **options: deepcopy(of_class(cls, *args, **options))
+    )
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A Prefect server with a database of its own, for every test that runs a flow."""
+    one_schema_a_block()
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 

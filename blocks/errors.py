@@ -10,16 +10,16 @@ class CoreTelecomsError(Exception):
 
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
         self.what, self.where, self.todo = what, where, todo
-        parts = [what.rstrip(".") + "."]
-        if where:
-            parts.append(f"Where: {where.rstrip('.')}.")
-        if todo:
-            parts.append(f"What to do: {todo.rstrip('.')}.")
-        super().__init__(" ".join(parts))
+        parts = [what, where and f"Where: {where}", todo and f"What to do: {todo}"]
+        super().__init__(" ".join(_ended(part) for part in parts if part))
 
     def __reduce__(self) -> tuple[object, ...]:
         # keyword-only arguments don't survive pickle by themselves, and Dask workers pickle errors.
         return _rebuild, (type(self), self.what, self.where, self.todo)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else sentence.rstrip(".") + "."
 
 
 def _rebuild(kind: type[CoreTelecomsError], what: str, where: str, todo: str) -> CoreTelecomsError:

@@ -28,21 +28,22 @@ def one_tls_context() -> None:
     ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
 
 
+SHARED = {"nights", "made_server"}  # fixtures that take long to set up
 # these take longest: on several cores they begin first, so that none is waited for in the end.
 LONGEST = ("test_kill", "test_deployments", "test_gate", "test_s3", "test_exact", "test_warehouse")
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several cores, tests that begin with the two nights share them; the rest goes by file."""
+    """On several cores, tests with the same dear fixture go together; the rest goes by file."""
 
     def turn(item: pytest.Item) -> tuple[bool, int]:
         there = item.path.stem in LONGEST
         return not there, LONGEST.index(item.path.stem) if there else 0
 
     for item in items:
-        shared = "nights" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("nights" if shared else item.path.stem))
+        shared = SHARED.intersection(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(*shared or [item.path.stem]))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=turn)
 
@@ -82,11 +83,31 @@ def new_database(server: str) -> Iterator[str]:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def database(postgres: str) -> Iterator[str]:
-    """A new, empty database of this test's own."""
+@pytest.fixture(scope="session")
+def kept_database(postgres: str) -> Iterator[str]:
+    """The database that one test after the other has to itself."""
     with new_database(postgres) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def database(kept_database: str) -> Iterator[str]:
+    """An empty database of this test's own. To empty it costs half of what a new one does."""
+    yield kept_database
+    with psycopg.connect(kept_database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        schemas = connection.execute(
+            "SELECT nspname FROM pg_namespace "
+            "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        ).fetchall()
+        names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in schemas)
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
+        connection.execute("CREATE SCHEMA public")
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
 
 
 @pytest.fixture

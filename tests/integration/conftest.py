@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.integration.forker import Forker
     from tests.integration.graph import Bodies
     from tests.integration.nights import Nights
+    from tests.integration.server import Server
 
 # read when Prefect is imported, so before any test module imports a flow.
 server.tell(server.TEMPORARY)
@@ -57,6 +58,22 @@ def prefect_server() -> Iterator[None]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
+
+
+@pytest.fixture(scope="session")
+def made_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Server"]:
+    """The server that `make server` starts, apart from the one above."""
+    from tests.integration.server import Server, running
+
+    made = Server(
+        tmp_path_factory.mktemp("server"),
+        # what a person would wait for, a test would too:
+        PREFECT_WORKER_QUERY_SECONDS="1",
+        PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
+        PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
+    )
+    with running(made):
+        yield made
 
 
 @pytest.fixture

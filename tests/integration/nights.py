@@ -111,13 +111,14 @@ class Left:
 def left_at(place: Place) -> Left:
     """What there is now. No staging table but those in it, no lock of ours: else it fails."""
     with psycopg.connect(place.dsn, autocommit=True) as connection:
-        for _ in range(2000):  # a session ends a moment after its process
+        for _ in range(1000):  # a session ends a moment after its process
             held = connection.execute(
                 "SELECT pid, objid FROM pg_locks JOIN pg_database ON oid = database "
                 "WHERE locktype = 'advisory' AND datname = current_database()"
             ).fetchall()
             if not held:
                 break
+            time.sleep(0.01)
         assert not held
     lake = place.home / "lake"
     # what begins with a dot is half a file of a killed process; it is swept a day later.

@@ -16,7 +16,7 @@ from tasks.contracts import STATIC
 from tasks.tables import create_all_tables
 from tests.conftest import new_database
 from tests.integration.by_hand import CHANNELS, load_landed
-from tests.integration.server import ROOT, Server, ended, running, wait_for
+from tests.integration.server import ROOT, Server, ended, wait_for
 from tests.integration.snapshot import differing, snapshot
 
 FIRST, SECOND, *LATER = (date(2025, 11, day) for day in (20, 21, 22, 23))
@@ -56,17 +56,10 @@ def database(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(
-        tmp_path_factory.mktemp("server"),
-        CORETELECOMS_WAREHOUSE_DSN=database,
-        # what a person would wait for, a test would too:
-        PREFECT_WORKER_QUERY_SECONDS="1",
-        PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
-        PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
-    )
-    with running(made):
-        yield made
+def server(made_server: Server, database: str) -> Server:
+    """The server, and for all that runs against it a warehouse."""
+    made_server.environment["CORETELECOMS_WAREHOUSE_DSN"] = database
+    return made_server
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +104,11 @@ def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
         assert step == {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
 
     def scheduled() -> Any:
-        return api.post("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+        return api.post(
+            "/flow_runs/filter",
+            deployments={"name": {"any_": list(found)}},
+            flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}},
+        )
 
     wait_for(scheduled, "the nights to come", server.folder / "server.log")
     times = {datetime.fromisoformat(run["expected_start_time"]).timetz() for run in scheduled()}

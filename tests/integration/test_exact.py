@@ -58,7 +58,7 @@ def test_complaints(entity: str, resources: Resources) -> None:
     start_afresh(resources)
     known = load_known(resources)
 
-    @examples(50)
+    @examples(30)
     @given(source=sources(entity, KNOWN, KNOWN))
     def check(source: Source) -> None:
         source = deliver(source, DAY, resources)
@@ -69,7 +69,7 @@ def test_complaints(entity: str, resources: Resources) -> None:
 
 
 @pytest.mark.parametrize("entity", ["customers", "agents"])
-@examples(30)
+@examples(20)
 @given(data=st.data())
 def test_static_twice(entity: str, resources: Resources, data: st.DataObject) -> None:
     start_afresh(resources)
@@ -86,7 +86,7 @@ def test_static_twice(entity: str, resources: Resources, data: st.DataObject) ->
             same(stored(connection, entity), table)
 
 
-@examples(20)
+@examples(12)
 @given(night=nights())
 def test_night(resources: Resources, night: Night) -> None:
     start_afresh(resources)

@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_a_killed_client_in_a_long_statement_holds_its_lock_no_longer(
                 ).fetchone()
                 is None
             ):
-                pass
+                time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
     load_day(CALL_LOGS, silver, resources)
     assert_forty_calls(resources)

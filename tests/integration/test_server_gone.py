@@ -1,6 +1,7 @@
 """A whole night whose PostgreSQL is stopped hard in the middle of a load."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,12 +49,18 @@ def cut_off(
         yield place, child
 
 
+def retries(child: Child, task: str) -> None:
+    """Wait until the run says so."""
+    while f"retrying   {task}" not in child.said:
+        assert "failed" not in child.said, child.said
+        time.sleep(0.02)  # what is waited for needs the processor
+
+
 def test_it_comes_back(nights: Nights, server: Any, tmp_path: Path) -> None:
     """Within the time that a task is tried again: the run completes by itself, and exactly."""
     replace = n.NO_DBT | LONGER
     with cut_off(nights, server, tmp_path / "home", STILL, replace) as (place, child):
-        while "retrying   load_call_logs" not in child.said:
-            assert "failed" not in child.said, child.said
+        retries(child, "load_call_logs")
         server.start()
         assert child.wait() == 0, child.said
         assert n.left_at(place).differences(nights.second) == []
@@ -64,8 +71,7 @@ def test_in_the_middle_of_dbt(nights: Nights, server: Any, tmp_path: Path) -> No
     query = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
     still = Kill("before", query, nth=60, signal=signal.SIGSTOP)
     with cut_off(nights, server, tmp_path / "home", still, LONGER) as (place, child):
-        while "retrying   run_dbt" not in child.said:
-            assert "failed" not in child.said, child.said
+        retries(child, "run_dbt")
         server.start()
         assert child.wait() == 0, child.said
         # (one build took both nights here, so its work list is longer.)

@@ -136,7 +136,7 @@ class Warehouse:
                     *options,
                     *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
                     *("--target-path", str(self.target), "--log-path", str(self.target)),
-                    "--quiet",
+                    *("--quiet", "--log-level-file", "none"),
                 ]
             )
         if isinstance(answer.exception, Exception):

@@ -140,9 +140,11 @@ def impatient(api: Api, deployed: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def two_nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
-    """Two runs of the nightly deployment, asked for at once."""
+    """Two runs of the nightly deployment, the second one asked for while the first goes on."""
+    night = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
+    parameters = {"platform": "local", "run_date": str(FIRST)}
+    api.post(f"/deployments/{night}/create_flow_run", parameters=parameters)
     command = ("prefect", "deployment", "run", "daily/coretelecoms", "-p", "platform=local")
-    server.run(*command, "-p", f"run_date={FIRST}")
     server.run(*command, "-p", f"run_date={SECOND}", "--watch")
     return api.runs("coretelecoms")
 

@@ -49,11 +49,11 @@ INCREMENTAL = [
     Kill("after", "tasks.conform:swap_in", of="call_logs"),
     Kill("after", "tasks.conform:write_ledger", of="sm_complaints"),
     Kill("after", "tasks.load:load_day", of="call_logs"),
+    Kill("before", "flows.daily:publish"),
 ]
 IN_DBT = [
     Kill("after", "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query", nth=60),
     Kill("after", "tasks.warehouse:_build"),
-    Kill("before", "flows.daily:publish"),
 ]
 
 

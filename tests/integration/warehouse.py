@@ -4,17 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import pytest
-from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
 from psycopg import sql
 
 from tasks.contracts import AGENTS, CUSTOMERS, ENTITIES, Entity
 from tasks.tables import conformed, create_all_tables, day_name, names
 from tasks.warehouse import PROJECT, environment
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 Row = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ class Warehouse:
 
     dsn: str
     target: Path
-    manifest: Manifest | None = field(default=None, repr=False)
+    manifest: "Manifest | None" = field(default=None, repr=False)
 
     def create(self) -> None:
         """Make the conformed tables, empty."""
@@ -125,6 +126,8 @@ class Warehouse:
 
     def dbt(self, *arguments: str) -> Any:
         """Run dbt; its result, whether it succeeded or not."""
+        from dbt.cli.main import dbtRunner
+
         command, *options = arguments
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment(self.dsn).items():

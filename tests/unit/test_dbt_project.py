@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from dbt.cli.main import dbtRunner
 
 Manifest = dict[str, Any]
 
@@ -29,6 +28,8 @@ LAYERS = {
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The project, parsed; needs no database."""
+    from dbt.cli.main import dbtRunner
+
     target = tmp_path_factory.mktemp("dbt")
     answer = dbtRunner().invoke(
         [

@@ -149,6 +149,7 @@ class Nights:
 
     forker: Forker
     before: Place  # an empty database and no home: the first night begins here
+    delivered: Place  # or here, with its sources made
     after_first: Place
     first: Left = field(init=False)
     second: Left = field(init=False)
@@ -187,7 +188,9 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
             child = forker.start("daily", ["--plain", "--run-date", str(FIRST)], place.environment)
             assert child.wait() == 0, child.said
             after = places.enter_context(place.copied("after_first"))
-        nights = Nights(forker, empty, after)
+        delivered = places.enter_context(empty.copied("delivered"))
+        samples.ensure(delivered.home / "sources", delivered.dsn, FIRST)
+        nights = Nights(forker, empty, delivered, after)
         assert Variable.get(FIRST_RUN) == "false"
         nights.first = left_at(after)
         samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second night

@@ -65,7 +65,8 @@ def killed(nights: Nights, place: n.Place, kill: Kill, **how: Any) -> None:
 @pytest.mark.parametrize("kill", INITIAL, ids=str)
 def test_the_first_night(nights: Nights, kill: Kill) -> None:
     Variable.unset(FIRST_RUN)
-    with nights.before.copied() as place:
+    begin = nights.before if "samples" in kill.function else nights.delivered
+    with begin.copied() as place:
         child = nights.start(place, FIRST, kill=kill)
         assert child.wait() == -signal.SIGKILL, f"the run never got there: {child.said}"
         nights.run(place, FIRST)

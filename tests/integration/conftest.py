@@ -36,7 +36,7 @@ one_tls_context()
 
 
 def one_schema_a_block() -> None:
-    """Prefect makes a block's JSON schema anew for each of its fields: seconds to save a few."""
+    """Prefect makes a block's JSON schema anew for each field: seconds to save a platform."""
     from prefect.blocks.core import Block
 
     of_class = functools.cache(Block.model_json_schema.__func__)  # type: ignore[attr-defined]

@@ -59,7 +59,7 @@ dbt-docs: .venv/run ## the warehouse's documentation, as one page to open in a b
 	@$(BIN)/python -m tasks.dbt_command docs generate --static
 
 server: .venv/run ## Prefect's server with its UI, on http://127.0.0.1:4200
-	$(BIN)/python -m flows.server $(ARGS)
+	$(BIN)/python -m blocks.server $(ARGS)
 
 screenshots: .venv/run ## take the README's pictures anew, in Debian's Chromium (installed if need be)
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { $(AS_ROOT) apt-get update -qq && \

@@ -24,7 +24,7 @@ from typing import Any
 from bench.figures import Measured, show, write
 
 RUN_DATE = date(2025, 11, 21)
-SERVERS = {"make server": ("flows.server",), "Prefect's default": ("prefect", "server", "start")}
+SERVERS = {"make server": ("blocks.server",), "Prefect's default": ("prefect", "server", "start")}
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """A night as people wait for it: cold processes on the embedded default, dbt included.
 
 `python -m bench.night [--repeats 3] [--days 30]` prints seconds (median, minimum, maximum) of a
-bare one-task Prefect flow (its server as Prefect starts it, and told what flows/server.py says), of
-three daily runs and `--help`, and of a backfill one day after the other and two at a time, and
+bare one-task Prefect flow (its server as Prefect starts it, and as blocks/server.py does), of three
+daily runs and `--help`, and of a backfill one day after the other and two at a time, and
 writes them to docs/figures/.
 """
 
@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bench.figures import Measured, show, write
-from flows.server import TEMPORARY
+from blocks.server import TEMPORARY
 
 FIRST = date(2025, 11, 1)
 BARE = """

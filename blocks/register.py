@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from blocks import server
 from blocks.errors import CoreTelecomsError
 
 DESCRIPTION = """\
@@ -80,14 +81,13 @@ def _file(text: str) -> Path:
 
 
 def _run(options: argparse.Namespace) -> int:
-    # read when Prefect is imported: its temporary server speaks up less, and may take its time
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+    server.tell(server.TEMPORARY)
     from blocks import parts, settings
     from blocks.checks import checked, post
     from blocks.platform import Platform
 
+    server.keep_to_one_connection()
     wrong: Mapping[str, CoreTelecomsError] = {}
     if options.registered:
         platform = Platform.named(options.name)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flows import server
+from blocks import server
 
 RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
 PLATFORM_HELP = (

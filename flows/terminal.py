@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from blocks.server import keep_to_one_connection
 from flows import interrupt
 from flows.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
 from flows.picture_days import PictureOfDays
 from flows.quiet import Screen
-from flows.server import keep_to_one_connection
 from tasks.progress import Status, Step, board, days
 
 

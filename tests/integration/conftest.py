@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from flows import server
+from blocks import server
 from tests.conftest import one_tls_context
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 

@@ -73,7 +73,7 @@ class Server:
 def running(server: Server) -> Iterator[Server]:
     """The server until the end of the block."""
     process = server.start(
-        "server", "flows.server", "--host", "127.0.0.1", "--port", str(server.port)
+        "server", "blocks.server", "--host", "127.0.0.1", "--port", str(server.port)
     )
     with ended(process):
         wait_for(

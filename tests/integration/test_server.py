@@ -14,7 +14,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.server import keep_to_one_connection
+from blocks.server import keep_to_one_connection
 from tests.integration.server import Server
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"

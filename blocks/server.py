@@ -48,7 +48,7 @@ def keep_to_one_connection() -> None:
 
 
 def main() -> None:
-    """`python -m flows.server`: `prefect server start`, with its options."""
+    """`python -m blocks.server`: `prefect server start`, with its options."""
     tell(ANY)
     keep_to_one_connection()
     os.execv(sys.executable, [sys.executable, "-m", "prefect", "server", "start", *sys.argv[1:]])

@@ -1,9 +1,12 @@
 """One Prefect test server a session, and flows run as they are on the embedded default."""
 
+import fcntl
 import functools
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
 from pathlib import Path
 from tempfile import mkdtemp
@@ -45,19 +48,40 @@ def one_schema_a_block() -> None:
     )
 
 
+@contextmanager
+def made_once(database: Path, made: Path) -> Iterator[None]:
+    """A server starts on this database in the block. A new one takes it a hundred steps, which is
+    most of its start: of several processes the first lets it, and the others copy what was made.
+    """
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first = not made.exists()
+        if not first:
+            shutil.copy(made, database)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        yield
+        if first:
+            with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(made)) as other:
+                one.backup(other)
+
+
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Prefect server with a database of its own, for every test that runs a flow."""
     one_schema_a_block()
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with (
-        # it has a database elsewhere; this word makes it keep to one connection, as ours do.
-        mock.patch("prefect.testing.utilities.mkdtemp", return_value=mkdtemp(prefix=":memory:")),
-        prefect_test_harness(server_startup_timeout=180),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-    ):
+    # it has a database elsewhere; this word makes it keep to one connection, as ours do.
+    folder = mkdtemp(prefix=":memory:")
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of all workers
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("prefect.testing.utilities.mkdtemp", return_value=folder))
+        with made_once(Path(folder) / "prefect-test.db", shared / "prefect.db"):
+            stack.enter_context(prefect_test_harness(server_startup_timeout=180))
+        stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
         yield
 
 

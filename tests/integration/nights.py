@@ -75,10 +75,11 @@ class Place:
                     sql.Identifier(name), sql.Identifier(str(original))
                 )
             )
-            home = self.home.with_name(f"home-{name}")
-            if self.home.exists():
-                shutil.copytree(self.home, home)
-            yield Place(home, self.dsn.replace(str(original), name), self.server)
+        home = self.home.with_name(f"home-{name}")
+        if self.home.exists():
+            shutil.copytree(self.home, home)
+        yield Place(home, self.dsn.replace(str(original), name), self.server)
+        with psycopg.connect(self.server, autocommit=True) as connection:  # a test may have cut it
             connection.execute(
                 sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
             )

@@ -62,6 +62,16 @@ class Server:
         )
         return done.stdout
 
+    def prefect(self, *command: str) -> str:
+        """What a `prefect` command prints; it has to succeed. It runs in this process: to import
+        Prefect takes longer than most of them.
+        """
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+        from prefect.testing.cli import invoke_and_assert
+
+        with temporary_settings({PREFECT_API_URL: self.url}):
+            return str(invoke_and_assert(list(command)).output)
+
     def answers(self) -> bool:
         try:
             return httpx.get(f"{self.url}/health", timeout=5).is_success

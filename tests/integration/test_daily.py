@@ -12,10 +12,10 @@ from prefect.variables import Variable
 from blocks.resources import forget, resolve
 from blocks.settings import settings
 from flows.daily import daily
+from tasks.contracts import COMPLAINTS
 from tasks.state import FIRST_RUN
 from tests.conftest import new_database
-
-FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
+from tests.integration.nights import FIRST, SECOND, Nights
 
 
 def run(run_date: date, **parameters: bool) -> State[object]:
@@ -27,25 +27,19 @@ def rows(query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_two_days(local: Path) -> None:
-    assert run(FIRST).is_completed()
-    assert Variable.get(FIRST_RUN) == "false"
-    first = rows("SELECT * FROM conformed.call_logs ORDER BY call_id")
-    assert first
-    assert rows("SELECT count(*) FROM ops.checkpoints") == [(0,)]
-
-    assert run(SECOND).is_completed()
-    assert rows(
-        f"SELECT * FROM conformed.call_logs WHERE run_date = '{FIRST}' ORDER BY call_id"
-    ) == (first)
-    ledger = rows("SELECT entity, run_date FROM ops.ledger ORDER BY 1, 2")
-    assert ledger == [
-        ("agents", FIRST),
-        *((channel, day) for channel in ("call_logs",) for day in (FIRST, SECOND)),
-        ("customers", FIRST),
-        *((c, day) for c in ("sm_complaints", "web_complaints") for day in (FIRST, SECOND)),
-    ]
-    assert rows("SELECT count(*) FROM analytics.fct_complaints") != [(0,)]
+def test_two_days(nights: Nights) -> None:
+    """The first loads all five, the second its complaints alone, and both are in the facts."""
+    first, second = nights.first.tables, nights.second.tables
+    assert (len(first["ops.ledger"]), len(second["ops.ledger"])) == (5, 5 + 3)
+    assert not first["ops.checkpoints"]
+    assert not second["ops.checkpoints"]
+    for name in ("conformed.customers", "conformed.agents"):
+        assert first[name] == second[name] != []
+    for channel in COMPLAINTS:
+        name = f"conformed.{channel.name}"
+        assert first[name] == nights.days[FIRST][name] != []
+        assert nights.days[SECOND][name] != []
+    assert len(second["analytics.fct_complaints"]) > len(first["analytics.fct_complaints"]) > 0
 
 
 @pytest.mark.parametrize("value", ["ture", "", 0.5])

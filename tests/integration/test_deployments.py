@@ -70,14 +70,14 @@ def api(server: Server) -> Api:
 @pytest.fixture(scope="module")
 def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """All deployed, the automations made, a worker at work; what `prefect deploy` said."""
-    server.run("prefect", "work-pool", "create", "coretelecoms", "--type", "process")
+    server.prefect("work-pool", "create", "coretelecoms", "--type", "process")
     # elsewhere: a worker must find the code by what was deployed, not by where it stands.
     worker = server.start(
         "worker", "prefect", "worker", "start", "--pool", "coretelecoms", cwd=server.folder
     )
     with ended(worker):
-        server.run("prefect", "automation", "create", "--from-file", "blocks/automations.yaml")
-        yield server.run("prefect", "--no-prompt", "deploy", "--all")
+        server.prefect("automation", "create", "--from-file", "blocks/automations.yaml")
+        yield server.prefect("--no-prompt", "deploy", "--all")
 
 
 def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
@@ -144,8 +144,8 @@ def two_nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str,
     night = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
     parameters = {"platform": "local", "run_date": str(FIRST)}
     api.post(f"/deployments/{night}/create_flow_run", parameters=parameters)
-    command = ("prefect", "deployment", "run", "daily/coretelecoms", "-p", "platform=local")
-    server.run(*command, "-p", f"run_date={SECOND}", "--watch")
+    command = ("deployment", "run", "daily/coretelecoms", "-p", "platform=local")
+    server.prefect(*command, "-p", f"run_date={SECOND}", "--watch")
     return api.runs("coretelecoms")
 
 
@@ -217,3 +217,10 @@ def test_a_backfill_shares_its_days(
         found, expected = snapshot(database), snapshot(dsn)
         del found["ops.checkpoints"], expected["ops.checkpoints"]  # which a run clears
         assert not differing(found, expected)
+    # builds took turns, and left no day out.
+    with connect(database) as connection:
+        unbuilt = connection.execute(
+            "SELECT entity, run_date FROM ops.ledger EXCEPT "
+            "SELECT entity, run_date FROM analytics.built_run_dates"
+        )
+        assert unbuilt.fetchall() == []

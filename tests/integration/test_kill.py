@@ -107,7 +107,7 @@ def test_committed_batches_are_not_copied_again(nights: Nights, batch: int, comm
     assert f"{batches - committed} batches copied, {committed} resumed" in said
 
 
-MOMENTS = int(os.environ.get("CORETELECOMS_TEST_KILLS", "5"))
+MOMENTS = int(os.environ.get("CORETELECOMS_TEST_KILLS", "3"))
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))

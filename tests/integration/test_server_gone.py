@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,15 +32,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield server
 
 
-@contextmanager
-def cut_off(
-    nights: Nights, server: Any, home: Path, still: Kill, replace: dict[str, str]
-) -> Iterator[tuple[Place, Child]]:
-    """The second night on that server, which went down under it; it goes on and will notice."""
+@pytest.fixture(scope="module")
+def after_first(
+    nights: Nights, server: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """A first night on that server."""
     Variable.unset(FIRST_RUN)
     with new_database(server.get_uri()) as dsn:
-        place = Place(home, dsn, server.get_uri())
+        place = Place(tmp_path_factory.mktemp("gone") / "home", dsn, server.get_uri())
         nights.run(place, FIRST)
+        yield place
+
+
+@contextmanager
+def cut_off(
+    nights: Nights, server: Any, after_first: Place, still: Kill, replace: dict[str, str]
+) -> Iterator[tuple[Place, Child]]:
+    """The second night on that server, which went down under it; it goes on and will notice."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with after_first.copied() as place:
         child = nights.start(place, kill=still, replace=replace)
         assert child.wait() == -signal.SIGSTOP, child.said
         crash(server)
@@ -56,21 +65,21 @@ def retries(child: Child, task: str) -> None:
         time.sleep(0.02)  # what is waited for needs the processor
 
 
-def test_it_comes_back(nights: Nights, server: Any, tmp_path: Path) -> None:
+def test_it_comes_back(nights: Nights, server: Any, after_first: Place) -> None:
     """Within the time that a task is tried again: the run completes by itself, and exactly."""
     replace = n.NO_DBT | LONGER
-    with cut_off(nights, server, tmp_path / "home", STILL, replace) as (place, child):
+    with cut_off(nights, server, after_first, STILL, replace) as (place, child):
         retries(child, "load_call_logs")
         server.start()
         assert child.wait() == 0, child.said
         assert n.left_at(place).differences(nights.second) == []
 
 
-def test_in_the_middle_of_dbt(nights: Nights, server: Any, tmp_path: Path) -> None:
+def test_in_the_middle_of_dbt(nights: Nights, server: Any, after_first: Place) -> None:
     """A build that lost its database is one that is tried again."""
     query = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
     still = Kill("before", query, nth=60, signal=signal.SIGSTOP)
-    with cut_off(nights, server, tmp_path / "home", still, LONGER) as (place, child):
+    with cut_off(nights, server, after_first, still, LONGER) as (place, child):
         retries(child, "run_dbt")
         server.start()
         assert child.wait() == 0, child.said
@@ -79,9 +88,9 @@ def test_in_the_middle_of_dbt(nights: Nights, server: Any, tmp_path: Path) -> No
         assert only.startswith("analytics.build_run_dates: ")
 
 
-def test_it_stays_away(nights: Nights, server: Any, tmp_path: Path) -> None:
+def test_it_stays_away(nights: Nights, server: Any, after_first: Place) -> None:
     """The run fails cleanly; the next one, once the server is there, completes exactly."""
-    with cut_off(nights, server, tmp_path / "home", STILL, n.NO_DBT) as (place, child):
+    with cut_off(nights, server, after_first, STILL, n.NO_DBT) as (place, child):
         assert child.wait() == 1
         assert "✘ load_call_logs failed: PostgreSQL" in child.said
         assert "Held back: run_dbt, cleanup_checkpoints." in child.said

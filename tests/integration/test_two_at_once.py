@@ -20,7 +20,6 @@ from tests.integration import nights as n
 from tests.integration.forker import Kill
 from tests.integration.graph import Bodies
 from tests.integration.nights import FIRST, SECOND, Nights, Place
-from tests.integration.snapshot import ALL
 
 THIRD = date(2025, 11, 22)
 
@@ -53,8 +52,7 @@ def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None
         with held(together, "first run") as connection:
             children = []
             for waiting, day in enumerate(days, 1):
-                how: dict[str, Any] = {"environment": sources, "replace": {}}
-                children.append(nights.start(together, day, **how))
+                children.append(nights.start(together, day, environment=sources))
                 until(connection, waiting)
         for child in children:
             assert child.wait() == 0, child.said
@@ -65,9 +63,8 @@ def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None
 
         Variable.unset(FIRST_RUN)
         for day in days:
-            dbt = {} if day == THIRD else n.NO_DBT
-            nights.run(apart, day, environment=sources, replace=dbt)
-        assert found.differences(n.left_at(apart), ALL) == []
+            nights.run(apart, day, environment=sources)
+        assert found.differences(n.left_at(apart)) == []
 
 
 def test_one_date_twice(nights: Nights) -> None:

@@ -86,8 +86,8 @@ def test_rows_held_do_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) ->
         return together
 
     monkeypatch.setattr(pl, "concat", watched)
-    rows: list[Row] = [(str(i % 150), str(i % 7)) for i in range(600)]
+    rows: list[Row] = [(str(i % 150), str(i % 7)) for i in range(300)]
     assert found(rows) == expected(rows)
-    one_key: list[Row] = [("a", str(i % 400)) for i in range(600)]
-    assert found(one_key) == (list(range(400, 600)), list(range(399)))
+    one_key: list[Row] = [("a", str(i % 200)) for i in range(300)]
+    assert found(one_key) == (list(range(200, 300)), list(range(199)))
     assert largest < 150

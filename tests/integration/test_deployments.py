@@ -144,6 +144,11 @@ def two_nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str,
     night = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
     parameters = {"platform": "local", "run_date": str(FIRST)}
     api.post(f"/deployments/{night}/create_flow_run", parameters=parameters)
+
+    def goes_on() -> bool:
+        return any(run["state"]["type"] == "RUNNING" for run in api.runs("coretelecoms"))
+
+    wait_for(goes_on, "the first night", server.folder / "worker.log")
     command = ("deployment", "run", "daily/coretelecoms", "-p", "platform=local")
     server.prefect(*command, "-p", f"run_date={SECOND}", "--watch")
     return api.runs("coretelecoms")

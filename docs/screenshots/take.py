@@ -25,6 +25,7 @@ ROOT = HERE.parent.parent
 DAYS = {"initial": "2025-11-20", "incremental": "2025-11-21"}
 VIEW = {"x": 256, "y": 0, "width": 1440, "height": 510}  # the run beside the menu, in CSS pixels
 WINDOW = (1696, 900)
+PATIENCE_SECONDS = 240
 
 OPTION = """
 (name) => {
@@ -32,8 +33,8 @@ OPTION = """
     document.getElementById(labels.find((l) => l.innerText.trim() === name).htmlFor).click();
 }
 """
-# In this layout the static path stands alone in its column, the fourth.
-ARROW_OF_STATIC_DATA = """
+# Columns of the graph that are in view, in this layout one for each step of the longest path.
+COLUMNS = """
 async (png) => {
     const image = new Image();
     image.src = 'data:image/png;base64,' + png;
@@ -62,10 +63,11 @@ async (png) => {
             last.bottom = Math.max(last.bottom, ys[ys.length - 1]);
         } else columns.push({ left: x, right: x, top: ys[0], bottom: ys[ys.length - 1] });
     }
-    const { left: edge, top: upper, bottom: lower } = columns[3];
-    return { x: (edge + (lower - upper) / 2) / ratio, y: (upper + lower) / 2 / ratio };
+    return columns.map(({ left, top, bottom }) =>
+        ({ left: left / ratio, top: top / ratio, bottom: bottom / ratio }));
 }
 """
+PATHS = {"initial": 9, "incremental": 8}  # steps; the first with the static path folded up
 
 
 def main() -> int:
@@ -81,13 +83,13 @@ def main() -> int:
             for load_type, day in DAYS.items():
                 path = HERE / f"{load_type}.png"
                 url = f"{address}/runs/flow-run/{flow_run(address, f'daily-{day}-{load_type}')}"
-                path.write_bytes(picture(page, url, unfold=load_type == "initial"))
+                path.write_bytes(picture(page, url, load_type))
                 say(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
     return 0
 
 
-def picture(page: Page, url: str, *, unfold: bool) -> bytes:
-    """A run's page, its graph laid out by dependency; `unfold`: with the static path's tasks."""
+def picture(page: Page, url: str, load_type: str) -> bytes:
+    """A run's page, its graph laid out by dependency, and with the static path's tasks."""
     page.open(url)
     page.until("document.querySelector('[aria-label=\"Run Graph Options\"]')")
     page.click('[aria-label="Run Graph Options"]')
@@ -95,15 +97,29 @@ def picture(page: Page, url: str, *, unfold: bool) -> bytes:
     for option in ("Hide artifacts", "Hide events", "Dependency grid"):
         page.evaluate(f"({OPTION})({json.dumps(option)})")
     page.evaluate("document.body.click()")
-    page.still()
-    if unfold:
-        shot = page.screenshot_base64()
-        page.press(**page.evaluate(f"({ARROW_OF_STATIC_DATA})({json.dumps(shot)})"))
+    columns = centred(page, PATHS[load_type])
+    if load_type == "initial":
+        static = columns[3]  # it stands alone there, its arrow at the left
+        upper, lower = static["top"], static["bottom"]
+        page.press(static["left"] + (lower - upper) / 2, (upper + lower) / 2)
+        centred(page, PATHS[load_type] + 1)
+    return page.screenshot(VIEW)
+
+
+def centred(page: Page, least: int) -> list[dict[str, float]]:
+    """The graph in the middle, all of it: its columns, of which there are so many at least."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
         page.still()
-    for _ in range(2):  # the first one begins before an unfolded graph has its size
+        # whatever is still being laid out or drawn is not in the middle the first time.
         page.click('[title="Recenter graph (c)"]')
         page.still()
-    return page.screenshot(VIEW)
+        shot = page.screenshot_base64()
+        columns = page.evaluate(f"({COLUMNS})({json.dumps(shot)})")
+        if len(columns) >= least:
+            return list(columns)
+        if time.monotonic() > end:
+            raise SystemExit(f"the graph shows {len(columns)} columns, not {least}")
 
 
 @contextmanager
@@ -112,10 +128,10 @@ def server(folder: Path) -> Iterator[str]:
     with create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    command = [sys.executable, "-m", "blocks.server", "--port", str(port)]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command, env=environment(folder, address), stdout=log, stderr=log
+            command, cwd=ROOT, env=environment(folder, address), stdout=log, stderr=log
         )
     try:
         say("starting Prefect's server")
@@ -172,7 +188,7 @@ def ask(url: str, body: dict[str, Any] | None = None) -> Any:
 
 def wait_for(ready: Callable[[], Any], what: str) -> None:
     """Wait until something is there."""
-    end = time.monotonic() + 240
+    end = time.monotonic() + PATIENCE_SECONDS
     while not ready():
         if time.monotonic() > end:
             raise SystemExit(f"waited too long for {what}")

@@ -44,6 +44,7 @@ lock: .venv/uv ## resolve pyproject.toml anew into requirements/*.lock
 bench: .venv/bench ## all measurements (about three quarters of an hour), into docs/performance.md
 	$(BIN)/python -m bench.load
 	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.json_day
 	$(BIN)/python -m bench.gate
 	$(BIN)/python -m bench.night
 	$(BIN)/python -m bench.warehouse

@@ -19,17 +19,17 @@ CATEGORIES = ("Technician Support", "Network Failure", "Router Delivery", "Payme
 STATUSES = ("Resolved", "Backlog", "In-Progress", "Blocked")
 
 
-def _pick(n: int, salt: int) -> pl.Expr:
+def pick(n: int, salt: int) -> pl.Expr:
     """A number below n for each row, by the row's number alone."""
     return (pl.col("row").hash(seed=salt) % n).cast(pl.Int64)
 
 
-def _choice(values: Sequence[str], salt: int) -> pl.Expr:
-    return _pick(len(values), salt).replace_strict(range(len(values)), list(values))
+def choice(values: Sequence[str], salt: int) -> pl.Expr:
+    return pick(len(values), salt).replace_strict(range(len(values)), list(values))
 
 
 def _dirty(share: float, salt: int) -> pl.Expr:
-    return _pick(1_000_000, salt) < round(share * 1_000_000)
+    return pick(1_000_000, salt) < round(share * 1_000_000)
 
 
 def call_logs(
@@ -37,22 +37,22 @@ def call_logs(
 ) -> None:
     """Write a call-log day: about 120 bytes a row, with the labels of the real source."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = pl.lit(datetime.combine(run_date, time())) + pl.duration(seconds=_pick(86_000, 3))
-    category = _choice(CATEGORIES, 4)
-    status = _choice(STATUSES, 5)
+    start = pl.lit(datetime.combine(run_date, time())) + pl.duration(seconds=pick(86_000, 3))
+    category = choice(CATEGORIES, 4)
+    status = choice(STATUSES, 5)
     number = pl.when(_dirty(dirty, 20)).then(pl.col("row") + 1).otherwise(pl.col("row"))
     columns = {
         "": pl.col("row"),
         "call ID": pl.format("call-{}-{}", number, number.hash(8) % 10**6),
-        "customeR iD": pl.format("{}", 10**6 + _pick(customers, 1)),
+        "customeR iD": pl.format("{}", 10**6 + pick(customers, 1)),
         "COMPLAINT_catego ry": pl.when(_dirty(dirty, 21))
         .then(category.str.to_uppercase() + " ")
         .otherwise(category),
-        "agent ID": pl.format("{}", 1000 + _pick(agents, 2)),
+        "agent ID": pl.format("{}", 1000 + pick(agents, 2)),
         "call_start_time": start.dt.strftime("%Y-%m-%d %H:%M:%S"),
         "call_end_time": pl.when(_dirty(dirty, 22))
         .then(pl.lit("not a time"))
-        .otherwise((start + pl.duration(seconds=_pick(3000, 6))).dt.strftime("%Y-%m-%d %H:%M:%S")),
+        .otherwise((start + pl.duration(seconds=pick(3000, 6))).dt.strftime("%Y-%m-%d %H:%M:%S")),
         "resolutionstatus": pl.when(_dirty(dirty, 23)).then(pl.lit("Unknown")).otherwise(status),
         "callLogsGenerationDate": pl.lit(run_date.isoformat()),
     }
@@ -72,7 +72,7 @@ def customers_file(path: Path, rows: int) -> None:
     pl.DataFrame({"row": range(rows)}).select(
         customer_id=pl.format("{}", 10**6 + pl.col("row")),
         name=pl.format("customer number{}", pl.col("row")),
-        Gender=_choice(("M", "F"), 11),
+        Gender=choice(("M", "F"), 11),
         **{"DATE of biRTH": pl.lit("1980-02-29")},
         signup_date=pl.lit("2024-05-01"),
         email=pl.format("c{}@gmial.om", pl.col("row")),
@@ -86,8 +86,8 @@ def agents_file(path: Path, rows: int) -> None:
     pl.DataFrame({"row": range(rows)}).select(
         iD=pl.format("{}", 1000 + pl.col("row")),
         NamE=pl.format("agent number{}", pl.col("row")),
-        experience=_choice(("Intern", "Junior", "Mid-Level", "Senior"), 12),
-        state=_choice(("Texas", "ohio", "NY"), 13),
+        experience=choice(("Intern", "Junior", "Mid-Level", "Senior"), 12),
+        state=choice(("Texas", "ohio", "NY"), 13),
     ).write_csv(path)
 
 

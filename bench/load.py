@@ -97,12 +97,12 @@ def in_a_process(name: str, template: str, folder: Path, rows: int) -> tuple[flo
 
 def once(name: str, day: Day) -> None:
     """Run a contender; its seconds and peak memory go to the standard output."""
-    idle = _resident_mib("VmRSS")
+    idle = resident_mib("VmRSS")
     seconds = CONTENDERS[name](day)
-    sys.stdout.write(f"\n{json.dumps([seconds, _resident_mib('VmHWM') - idle])}\n")
+    sys.stdout.write(f"\n{json.dumps([seconds, resident_mib('VmHWM') - idle])}\n")
 
 
-def _resident_mib(field: str) -> float:
+def resident_mib(field: str) -> float:
     """What Linux says of this process, now or at its peak.
 
     Not getrusage: its peak is inherited from the process that started this one.

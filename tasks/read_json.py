@@ -36,6 +36,7 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     if (kind := looks_like(data)) not in (None, "JSON"):
         raise _unreadable(f"Not JSON: this looks like {kind}", where)
     text = _decoded(data, where)
+    del data  # not held beside the text while that is parsed
     if not text.strip():
         raise _unreadable(
             "The file is empty",
@@ -134,12 +135,19 @@ def _columns(document: Any, where: str) -> dict[str, list[Any]]:
 
 def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
     _refuse_twice(document, where)
-    labels: dict[str, None] = {}
+    labels: list[str] = []
     for values in document.values():
         if values.twice:
             raise _unreadable("A column of the JSON holds a row's label twice", where)
-        labels.update(dict.fromkeys(values))
-    return {name: [values.get(label) for label in labels] for name, values in document.items()}
+        if list(values) != labels:
+            labels = list(dict.fromkeys((*labels, *values)))
+
+    def aligned(values: _Object) -> list[Any]:
+        if list(values) == labels:  # as it is everywhere, save in a damaged file
+            return list(values.values())
+        return [values.get(label) for label in labels]
+
+    return {name: aligned(values) for name, values in document.items()}
 
 
 def _by_position(document: _Object, where: str) -> dict[str, list[Any]]:

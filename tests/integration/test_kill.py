@@ -1,13 +1,16 @@
 """SIGKILL anywhere: the next run finds, and leaves, what an undisturbed one does.
 
-How a run is killed at a named place is told in `forker.py`. Every case: a night begins, dies, and
-begins again; then all tables and the lake's files are those of a night that nobody disturbed.
-`CORETELECOMS_TEST_KILLS=200` draws so many more random moments, dbt included.
+How a run is killed at a named place is told in `forker.py`. A night dies again and again, each time
+a step further on one entity's way, so that each run begins where another one died and gets past
+that place; in the end all tables and the lake's files are those of a night that nobody disturbed.
+(One that dies in dbt is in test_backfill.)
+`CORETELECOMS_TEST_KILLS=200` draws so many random moments.
 """
 
 import os
 import random
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,106 +20,109 @@ from tasks.state import FIRST_RUN
 from tests.integration import nights as n
 from tests.integration.forker import Kill
 from tests.integration.nights import FIRST, SECOND, Nights
-from tests.integration.snapshot import ALL
 
-INITIAL = [
-    Kill("after", "tasks.tables:create_all_tables"),
-    Kill("before", "blocks.samples:web_complaints"),
-    Kill("after", "tasks.bronze:write_parquet", of="bronze/customers"),
-    Kill("after", "tasks.ingest:land", of="agents"),
-    Kill("after", "tasks.silver:write_parquet", of="silver/customers"),
-    Kill("after", "tasks.transform:refine", of="agents"),
-    Kill("after", "tasks.upsert:copy", nth=3),
-    Kill("after", "tasks.upsert:_insert", of="agents"),
-    Kill("after", "tasks.upsert:write_ledger", of="customers"),
-    Kill("after", "tasks.load:load_static", of="customers"),
-    Kill("before", "prefect.variables:Variable.set"),
-    Kill("after", "prefect.variables:Variable.set"),
-]
-INCREMENTAL = [
-    Kill("before", "tasks.tables:clear_staging"),
-    Kill("after", "tasks.ingest:land", of="sm_complaints"),
-    Kill("before", "blocks.stores:LocalStore.write", of="bronze/web_complaints"),
-    Kill("after", "tasks.bronze:write_parquet", of="bronze/call_logs"),
-    Kill("before", "tasks.transform:refine", of="call_logs"),
-    Kill("after", "tasks.silver:write_parquet", of="silver/sm_complaints"),
-    Kill("after", "tasks.transform:refine", of="web_complaints"),
-    Kill("before", "tasks.load:load_day", of="web_complaints"),
-    Kill("after", "psycopg:Copy.write", nth=2),
-    Kill("after", "tasks.copying:copy", nth=3, of="sm_complaints"),
-    Kill("after", "tasks.conform:replace_rejected", of="call_logs"),
-    Kill("before", "tasks.conform:swap_in", of="web_complaints"),
-    Kill("after", "tasks.conform:swap_in", of="call_logs"),
-    Kill("after", "tasks.conform:write_ledger", of="sm_complaints"),
-    Kill("after", "tasks.load:load_day", of="call_logs"),
-    Kill("before", "flows.daily:publish"),
-]
-IN_DBT = [
-    Kill("after", "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query", nth=60),
-    Kill("after", "tasks.warehouse:_build"),
-]
+INITIAL = {
+    "before static data": [
+        Kill("before", "blocks.samples:web_complaints"),
+        Kill("after", "tasks.tables:create_all_tables"),
+    ],
+    "customers": [
+        Kill("after", "tasks.bronze:write_parquet", of="bronze/customers"),
+        Kill("after", "tasks.silver:write_parquet", of="silver/customers"),
+        Kill("after", "tasks.upsert:copy", nth=3),
+        Kill("after", "tasks.upsert:write_ledger", of="customers"),
+        Kill("after", "tasks.load:load_static", of="customers"),
+    ],
+    "agents and the Variable": [
+        Kill("after", "tasks.ingest:land", of="agents"),
+        Kill("after", "tasks.transform:refine", of="agents"),
+        Kill("after", "tasks.upsert:_insert", of="agents"),
+        Kill("before", "prefect.variables:Variable.set"),
+        Kill("after", "prefect.variables:Variable.set"),
+    ],
+}
+INCREMENTAL = {
+    "call_logs": [
+        Kill("before", "tasks.tables:clear_staging"),
+        Kill("after", "tasks.bronze:write_parquet", of="bronze/call_logs"),
+        Kill("before", "tasks.transform:refine", of="call_logs"),
+        Kill("after", "psycopg:Copy.write", nth=2),
+        Kill("after", "tasks.conform:replace_rejected", of="call_logs"),
+        Kill("after", "tasks.conform:swap_in", of="call_logs"),
+        Kill("after", "tasks.load:load_day", of="call_logs"),
+    ],
+    "sm_complaints": [
+        Kill("after", "tasks.ingest:land", of="sm_complaints"),
+        Kill("after", "tasks.silver:write_parquet", of="silver/sm_complaints"),
+        Kill("after", "tasks.copying:copy", nth=3, of="sm_complaints"),
+        Kill("after", "tasks.conform:write_ledger", of="sm_complaints"),
+    ],
+    "web_complaints": [
+        Kill("before", "blocks.stores:LocalStore.write", of="bronze/web_complaints"),
+        Kill("after", "tasks.transform:refine", of="web_complaints"),
+        Kill("before", "tasks.load:load_day", of="web_complaints"),
+        Kill("before", "tasks.conform:swap_in", of="web_complaints"),
+        Kill("after", "tasks.warehouse:_build"),
+        Kill("before", "flows.daily:publish"),
+    ],
+}
 
 
-def killed(nights: Nights, place: n.Place, kill: Kill, **how: Any) -> None:
-    child = nights.start(place, kill=kill, **how)
-    assert child.wait() == -signal.SIGKILL, f"the run never got there: {child.said}"
+def killed(nights: Nights, place: n.Place, kills: Sequence[Kill], **how: Any) -> None:
+    """One run after the other, each killed in its place."""
+    for kill in kills:
+        child = nights.start(place, kill=kill, **how)
+        assert child.wait() == -signal.SIGKILL, f"the run never got {kill}: {child.said}"
 
 
-@pytest.mark.parametrize("kill", INITIAL, ids=str)
-def test_the_first_night(nights: Nights, kill: Kill) -> None:
+@pytest.mark.parametrize("kills", INITIAL.values(), ids=INITIAL)
+def test_the_first_night(nights: Nights, kills: Sequence[Kill]) -> None:
     Variable.unset(FIRST_RUN)
-    begin = nights.before if "samples" in kill.function else nights.delivered
+    begin = nights.before if "samples" in kills[0].function else nights.delivered
     with begin.copied() as place:
-        child = nights.start(place, FIRST, kill=kill)
-        assert child.wait() == -signal.SIGKILL, f"the run never got there: {child.said}"
+        killed(nights, place, kills, run_date=FIRST)
         nights.run(place, FIRST)
         assert n.left_at(place).differences(nights.first) == []
     assert Variable.get(FIRST_RUN) == "false"
 
 
-@pytest.mark.parametrize("kill", INCREMENTAL, ids=str)
-def test_a_later_night(nights: Nights, kill: Kill) -> None:
+@pytest.mark.parametrize("kills", INCREMENTAL.values(), ids=INCREMENTAL)
+def test_a_later_night(nights: Nights, kills: Sequence[Kill]) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
-        killed(nights, place, kill)
+        killed(nights, place, kills)
         nights.run(place)
         assert n.left_at(place).differences(nights.second) == []
 
 
-@pytest.mark.parametrize("kill", IN_DBT, ids=str)
-def test_in_the_warehouse(nights: Nights, kill: Kill) -> None:
+def test_committed_batches_are_not_copied_again(nights: Nights) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
+    rows = len(nights.second.lake[f"silver/call_logs/{SECOND}.parquet"])
+    batches = -(-rows // int(n.SETTINGS["CORETELECOMS_BATCH_ROWS"]))
+    committed = 0
     with nights.after_first.copied() as place:
-        killed(nights, place, kill, replace={})
-        nights.run(place, replace={})
-        assert n.left_at(place).differences(nights.second, ALL) == []
-
-
-@pytest.mark.parametrize(("batch", "committed"), [(1, 0), (2, 1), (4, 3)])
-def test_committed_batches_are_not_copied_again(nights: Nights, batch: int, committed: int) -> None:
-    Variable.set(FIRST_RUN, "false", overwrite=True)
-    with nights.after_first.copied() as place:
-        killed(nights, place, Kill("after", "tasks.copying:copy", nth=batch, of="call_logs"))
+        for nth in (1, 2, 3):  # the nth batch was sent, those before it are committed
+            killed(nights, place, [Kill("after", "tasks.copying:copy", nth=nth, of="call_logs")])
+            committed += nth - 1
         nights.run(place)
         assert n.left_at(place).differences(nights.second) == []
     lines = n.logged(n.last_flow_run(f"daily-{SECOND}-incremental"))
     (said,) = [line for task, line in lines if task == "load_call_logs" and "resumed" in line]
-    rows = len(nights.second.lake[f"silver/call_logs/{SECOND}.parquet"])
-    batches = -(-rows // int(n.SETTINGS["CORETELECOMS_BATCH_ROWS"]))
-    assert batches > batch
+    assert batches > committed
     assert f"{batches - committed} batches copied, {committed} resumed" in said
 
 
-MOMENTS = int(os.environ.get("CORETELECOMS_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("CORETELECOMS_TEST_KILLS", "3"))
+# shares of a night's time; each run begins where the one before it died.
+MOMENTS = [random.Random(kill).uniform(0.1, 1) for kill in range(KILLS)]
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
-def test_at_a_random_moment(nights: Nights, moment: int) -> None:
-    draw = random.Random(moment)
-    after = draw.uniform(0.1, 1) * nights.seconds
+@pytest.mark.parametrize("shares", [MOMENTS[i : i + 3] for i in range(0, KILLS, 3)], ids=str)
+def test_at_random_moments(nights: Nights, shares: Sequence[float]) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
-        child = nights.start(place, kill_after=after)
-        assert child.wait() in (-signal.SIGKILL, 0)
+        for share in shares:
+            child = nights.start(place, kill_after=share * nights.seconds)
+            assert child.wait() in (-signal.SIGKILL, 0), child.said
         nights.run(place)
-        assert n.left_at(place).differences(nights.second) == [], f"killed after {after:.3f} s"
+        assert n.left_at(place).differences(nights.second) == []

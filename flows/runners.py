@@ -41,11 +41,19 @@ def _shared() -> Iterator[Any]:
 def _local_cluster() -> Any:
     import dask
     from distributed import LocalCluster
+    from prefect.client.orchestration import get_client
 
     # its look at all threads' frames deadlocks CPython 3.11 now and then (dask/distributed#8616);
     # drop with Python 3.11.
     dask.config.set({"distributed.worker.profile.enabled": False})
+    # each worker would start a temporary Prefect server of its own, rather than use the run's.
+    with get_client(sync_client=True) as client:
+        environment = {"PREFECT_API_URL": str(client.api_url).rstrip("/")}
     # ends with the process.
     return LocalCluster(
-        n_workers=WORKERS, threads_per_worker=THREADS, processes=True, dashboard_address=None
+        n_workers=WORKERS,
+        threads_per_worker=THREADS,
+        processes=True,
+        dashboard_address=None,
+        env=environment,
     )

@@ -44,9 +44,8 @@ def test_two_days(nights: Nights) -> None:
     assert len(facts) > sum(complaints.values()) > 0
 
 
-@pytest.mark.parametrize("value", ["ture", "", 0.5])
-def test_a_variable_that_is_neither(local: Path, value: object) -> None:
-    Variable.set(FIRST_RUN, value, overwrite=True)  # type: ignore[arg-type]
+def test_a_variable_that_is_neither(local: Path) -> None:
+    Variable.set(FIRST_RUN, "ture", overwrite=True)
     state = run(FIRST)
     assert state.is_failed()
     assert f"prefect variable set {FIRST_RUN} true --overwrite" in str(state.message)

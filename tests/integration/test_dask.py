@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
+from prefect.settings import PREFECT_API_URL
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.variables import Variable
@@ -76,6 +77,9 @@ def test_the_same_tables(
 
     workers, dsn = cluster
     assert len({nanny.pid for nanny in workers.workers.values()} - {os.getpid()}) == 2
+    with Client(workers) as client:  # none starts a Prefect server of its own
+        known = client.run(os.getenv, "PREFECT_API_URL")
+    assert set(known.values()) == {PREFECT_API_URL.value()}
     with monkeypatch.context() as patch:
         setting(patch, TASK_RUNNER="dask", WAREHOUSE_DSN=dsn)
         for name in ("daily", "static_data"):

@@ -76,7 +76,8 @@ def test_channels_go_beside_each_other(bodies: Bodies, stage: str) -> None:
     assert end.is_completed(), end.message
 
 
-@pytest.mark.parametrize("value", [True, "TRUE", " true\n", None], ids=repr)
+# (tests/unit/test_first_run.py has all the words.)
+@pytest.mark.parametrize("value", [True, None], ids=repr)
 def test_true_in_other_words(bodies: Bodies, value: Any) -> None:
     Variable.set(FIRST_RUN, value)
     assert graph.run_daily().is_completed()
@@ -84,7 +85,7 @@ def test_true_in_other_words(bodies: Bodies, value: Any) -> None:
     assert Variable.get(FIRST_RUN) == "false"
 
 
-@pytest.mark.parametrize("value", [False, "False", " false"], ids=repr)
+@pytest.mark.parametrize("value", [False], ids=repr)
 def test_false_in_other_words(bodies: Bodies, value: Any) -> None:
     Variable.set(FIRST_RUN, value)
     assert graph.run_daily().is_completed()
@@ -92,11 +93,8 @@ def test_false_in_other_words(bodies: Bodies, value: Any) -> None:
     assert Variable.get(FIRST_RUN) == value
 
 
-GARBAGE: list[Any] = ["ture", "", "yes", 0, 1, 0.5, [], {"first": True}]
-
-
 @pytest.mark.parametrize(
-    ("value", "refresh"), [*((value, False) for value in GARBAGE), ("ture", True)]
+    ("value", "refresh"), [("", False), ({"first": True}, False), ("ture", True)]
 )
 def test_garbage_in_the_variable(bodies: Bodies, value: Any, refresh: bool) -> None:
     """G3: nothing static runs, nothing is transformed, the message holds the command that mends."""

@@ -108,7 +108,7 @@ _STEPS = {
 
 @pytest.mark.parametrize(
     ("step", "loads"),
-    [(step, 0) for step in _STEPS] + [(step, 1) for step in _STEPS if "conform" in step],
+    [(step, 0) for step in _STEPS] + [(step, 1) for step in _STEPS if "swap_in" in step],
     ids=lambda value: ("first load", "reload")[value] if isinstance(value, int) else value,
 )
 def test_killed_at(step: str, loads: int, resources: Resources, silver: Silver) -> None:

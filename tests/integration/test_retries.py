@@ -111,9 +111,8 @@ def test_a_transient_error_is_tried_twice_again(bodies: Bodies, meeting: Meeting
     ]
 
 
-@pytest.mark.parametrize("meeting", TRANSIENT, ids=lambda meeting: meeting.__name__)
-def test_three_times_is_enough(bodies: Bodies, meeting: Meeting) -> None:
-    bodies.doing["load_call_logs"] = meeting
+def test_three_times_is_enough(bodies: Bodies) -> None:
+    bodies.doing["load_call_logs"] = cut
     end = graph.run_daily()
     assert end.is_failed()
     assert bodies.ran.count("load_call_logs") == 3

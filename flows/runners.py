@@ -46,14 +46,12 @@ def _local_cluster() -> Any:
     # its look at all threads' frames deadlocks CPython 3.11 now and then (dask/distributed#8616);
     # drop with Python 3.11.
     dask.config.set({"distributed.worker.profile.enabled": False})
-    # each worker would start a temporary Prefect server of its own, rather than use the run's.
+    # the run's Prefect server: without it each worker would start one of its own, which outlives
+    # it. Prefect reads it when it is imported, so it is there before a worker starts.
     with get_client(sync_client=True) as client:
-        environment = {"PREFECT_API_URL": str(client.api_url).rstrip("/")}
+        url = str(client.api_url).rstrip("/")
+    dask.config.set({"distributed.nanny.pre-spawn-environ.PREFECT_API_URL": url})
     # ends with the process.
     return LocalCluster(
-        n_workers=WORKERS,
-        threads_per_worker=THREADS,
-        processes=True,
-        dashboard_address=None,
-        env=environment,
+        n_workers=WORKERS, threads_per_worker=THREADS, processes=True, dashboard_address=None
     )

@@ -49,10 +49,15 @@ def one_schema_a_block() -> None:
 
 
 @contextmanager
-def made_once(database: Path, made: Path) -> Iterator[None]:
+def made_once(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A server starts on this database in the block. A new one takes it a hundred steps, which is
-    most of its start: of several processes the first lets it, and the others copy what was made.
+    most of its start: the session's first one, in whatever process, goes them, and the others begin
+    with a copy of what was made.
     """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of all workers
+    made = shared / "prefect.db"
     with made.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         first = not made.exists()
@@ -74,12 +79,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     # it has a database elsewhere; this word makes it keep to one connection, as ours do.
     folder = mkdtemp(prefix=":memory:")
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent  # of all workers
     with ExitStack() as stack:
         stack.enter_context(mock.patch("prefect.testing.utilities.mkdtemp", return_value=folder))
-        with made_once(Path(folder) / "prefect-test.db", shared / "prefect.db"):
+        with made_once(Path(folder) / "prefect-test.db", tmp_path_factory):
             stack.enter_context(prefect_test_harness(server_startup_timeout=180))
         stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
         yield
@@ -92,12 +94,19 @@ def made_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Server"]:
 
     made = Server(
         tmp_path_factory.mktemp("server"),
+        # for forms in the UI, which nobody opens here.
+        PREFECT_SERVER_REGISTER_BLOCKS_ON_START="false",
+        PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION="false",
         # what a person would wait for, a test would too:
         PREFECT_WORKER_QUERY_SECONDS="1",
         PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
         PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
     )
-    with running(made):
+    database = made.folder / "prefect/prefect.db"
+    database.parent.mkdir()
+    with ExitStack() as stack:
+        with made_once(database, tmp_path_factory):
+            stack.enter_context(running(made))
         yield made
 
 

@@ -78,7 +78,7 @@ def test_the_same_tables(
     workers, dsn = cluster
     assert len({nanny.pid for nanny in workers.workers.values()} - {os.getpid()}) == 2
     with Client(workers) as client:  # none starts a Prefect server of its own
-        known = client.run(os.getenv, "PREFECT_API_URL")
+        known = client.run(PREFECT_API_URL.value)
     assert set(known.values()) == {PREFECT_API_URL.value()}
     with monkeypatch.context() as patch:
         setting(patch, TASK_RUNNER="dask", WAREHOUSE_DSN=dsn)

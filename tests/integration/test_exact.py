@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blocks.resources import Resources
+from tasks import lake, read_csv, read_json, read_table, silver
 from tests import oracle
 from tests.comparison import check_day, deliver, expect, run, same, start_afresh, stored
 from tests.generators import PUBLISHED, Night, Source, nights, sources
@@ -93,13 +94,19 @@ def test_night(resources: Resources, night: Night) -> None:
     check_night(night, resources)
 
 
-def test_many_rows(resources: Resources) -> None:
+def test_many_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     start_afresh(resources)
-    resources = replace(resources, batch_rows=30_000)
+    # a tenth of what they are: fewer rows make as many of them.
+    slice_rows, block_bytes = lake.SLICE_ROWS // 10, read_csv.BLOCK_BYTES // 10
+    for module in (lake, read_json, silver):
+        monkeypatch.setattr(module, "SLICE_ROWS", slice_rows)
+    for module in (read_csv, read_table):
+        monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
+    resources = replace(resources, batch_rows=5_000)
     customers, agents = many("customers", 3_000, seed=1), many("agents", 1_000, seed=2)
     known = [f"k{number}" for number in range(900)]
-    # of calls, more than one slice, block and batch; duplicates lie across them.
-    counts = {"call_logs": 135_000, "sm_complaints": 5_000, "web_complaints": 5_000}
+    # more than one slice, block and batch; duplicates lie across them.
+    counts = {"call_logs": 20_000, "sm_complaints": 8_000, "web_complaints": 8_000}
     logs, social, web = (many(name, counts[name], 3, known, known) for name in COMPLAINTS)
     check_night(Night(customers, agents, (logs, social, web)), resources)
 

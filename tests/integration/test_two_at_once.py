@@ -13,10 +13,13 @@ import pytest
 from prefect.variables import Variable
 
 from blocks.errors import DatabaseUnavailableError
+from blocks.resources import Resources
+from blocks.stores import LocalStore
 from tasks import guard, locks
 from tasks.state import FIRST_RUN
 from tests.integration import graph
 from tests.integration import nights as n
+from tests.integration.by_hand import load_all
 from tests.integration.forker import Kill
 from tests.integration.graph import Bodies
 from tests.integration.nights import FIRST, SECOND, Nights, Place
@@ -46,25 +49,32 @@ def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None
     """All three see that nothing is loaded; one loads the static data, all three days are exact."""
     Variable.unset(FIRST_RUN)
     days = (FIRST, SECOND, THIRD)
-    with nights.before.copied() as together, nights.before.copied() as apart:
-        sources = n.published(tmp_path, days, together, apart)
+    with nights.before.copied() as place, nights.before.copied() as apart:
+        sources = n.published(tmp_path, days, place)
         # nobody gets on before all three wait: the first one in the queue will load.
-        with held(together, "first run") as connection:
+        with held(place, "first run") as connection:
             children = []
             for waiting, day in enumerate(days, 1):
-                children.append(nights.start(together, day, environment=sources))
+                children.append(nights.start(place, day, environment=sources))
                 until(connection, waiting)
         for child in children:
             assert child.wait() == 0, child.said
         assert Variable.get(FIRST_RUN) == "false"
         paths = {day: n.last_flow_run(f"daily-{day}").name.rpartition("-")[2] for day in days}
         assert paths == {FIRST: "initial", SECOND: "incremental", THIRD: "incremental"}
-        found = n.left_at(together)
 
-        Variable.unset(FIRST_RUN)
-        for day in days:
-            nights.run(apart, day, environment=sources)
-        assert found.differences(n.left_at(apart)) == []
+        by_hand = Resources(
+            platform="by hand",
+            source=LocalStore(tmp_path),
+            lake=LocalStore(apart.home / "lake"),
+            agents_url=None,
+            warehouse_dsn=apart.dsn,
+            web_forms_dsn=place.dsn,
+        )
+        load_all(by_hand, days)
+        found, expected = n.left_at(place), n.left_at(apart)
+        del found.tables["ops.checkpoints"], expected.tables["ops.checkpoints"]  # a run clears them
+        assert found.differences(expected) == []
 
 
 def test_one_date_twice(nights: Nights) -> None:

@@ -59,7 +59,7 @@ def test_complaints(entity: str, resources: Resources) -> None:
     start_afresh(resources)
     known = load_known(resources)
 
-    @examples(30)
+    @examples(20)
     @given(source=sources(entity, KNOWN, KNOWN))
     def check(source: Source) -> None:
         source = deliver(source, DAY, resources)
@@ -70,7 +70,7 @@ def test_complaints(entity: str, resources: Resources) -> None:
 
 
 @pytest.mark.parametrize("entity", ["customers", "agents"])
-@examples(20)
+@examples(12)
 @given(data=st.data())
 def test_static_twice(entity: str, resources: Resources, data: st.DataObject) -> None:
     start_afresh(resources)
@@ -87,7 +87,7 @@ def test_static_twice(entity: str, resources: Resources, data: st.DataObject) ->
             same(stored(connection, entity), table)
 
 
-@examples(12)
+@examples(8)
 @given(night=nights())
 def test_night(resources: Resources, night: Night) -> None:
     start_afresh(resources)

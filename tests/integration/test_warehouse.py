@@ -75,7 +75,7 @@ def test_failed_build_is_made_good_by_the_next(warehouse: Warehouse) -> None:
     warehouse.load_day(
         november(23), web_complaints=[web("r2", "Backlog", 22), web("r3", "Backlog", 23)]
     )
-    warehouse.build()
+    warehouse.build_models()
     # the 24th dates a complaint otherwise; the facts take it, and then a mart can't be written
     warehouse.load_people(november(23), {"c1": "New Road", "c2": "Lane"}, {"a1": "Senior"})
     warehouse.load_day(
@@ -129,20 +129,20 @@ def test_any_order_of_loading_gives_what_a_full_refresh_gives(warehouse: Warehou
     )
     day_20 = [web("r1", "Backlog", 20), web("r2", "Backlog", 20), web("r3", "Resolved", 19)]
     warehouse.load_day(november(20), web_complaints=day_20, call_logs=[call("l1", "Backlog", 20)])
-    warehouse.build()
+    warehouse.build_models()
 
     warehouse.load_day(
         november(22),
         web_complaints=[web("r1", "Resolved", 20), web("r4", None)],
         call_logs=[call("l1", "In-Progress", 20), call("l2", "Resolved", 22)],
     )
-    warehouse.build()
+    warehouse.build_models()
 
     # the 21st comes late: it fills in history, and changes no latest status
     warehouse.load_day(
         november(21), web_complaints=[web("r1", "Blocked", 20), web("r2", "In-Progress", 20)]
     )
-    warehouse.build()
+    warehouse.build_models()
     assert warehouse.rows(_STATES) == [
         ("l1", "In-Progress", november(20), november(22), None, None),
         ("l2", "Resolved", november(22), november(22), None, november(22)),
@@ -162,7 +162,7 @@ def test_any_order_of_loading_gives_what_a_full_refresh_gives(warehouse: Warehou
     )
     warehouse.load_people(november(21), {"c1": "1 Street"}, {"a2": "Junior"})
     warehouse.load_day(november(26), web_complaints=[], call_logs=[])
-    warehouse.build()
+    warehouse.build_models()
     assert warehouse.rows(_STATES) == [
         ("l1", "In-Progress", november(20), november(22), None, None),
         ("l2", "Resolved", november(22), november(22), None, november(22)),
@@ -211,7 +211,7 @@ def test_day_reads_and_writes_its_share_of_history(warehouse: Warehouse) -> None
         reported = [web(f"r{day}", "Backlog", day), web(f"r{day - 1}", "Resolved", day - 1)]
         called = [call(f"l{day}", "Resolved", day)]
         warehouse.load_day(november(day), web_complaints=reported, call_logs=called)
-    warehouse.build()
+    warehouse.build_models()
     before, read_before = warehouse.rows(_WRITERS), warehouse.rows(_READ)
 
     warehouse.load_day(

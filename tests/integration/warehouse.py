@@ -157,6 +157,10 @@ class Warehouse:
         assert answer.success, bad
         return {r.node.name: str(r.status) for r in answer.result}
 
+    def build_models(self) -> None:
+        """Build without dbt's tests, which the last build of a story runs."""
+        self.build("--exclude-resource-type", "test")
+
     def execute(self, statement: LiteralString) -> None:
         """Run a statement."""
         with psycopg.connect(self.dsn) as connection:

@@ -65,7 +65,7 @@ def test_any_rows(held: int, colliding: bool, monkeypatch: pytest.MonkeyPatch) -
             pl.Series, "hash", lambda self: pl.repeat(7, self.len(), dtype=pl.UInt64, eager=True)
         )
 
-    @settings(deadline=None, max_examples=50)
+    @settings(deadline=None, max_examples=25)
     @given(st.lists(st.tuples(CELL, CELL), max_size=14))
     def check(rows: list[Row]) -> None:
         assert found(rows) == expected(rows)

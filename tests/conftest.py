@@ -29,13 +29,17 @@ def one_tls_context() -> None:
 
 
 SHARED = {"nights", "made_server"}  # fixtures that take long to set up
+DBT = ("test_warehouse", "test_replay", "test_dbt_project")  # its first use in a process is slow
 # these take longest: on several cores they begin first, so that none is waited for in the end.
-LONGEST = ("test_kill", "test_deployments", "test_gate", "test_s3", "test_exact", "test_warehouse")
+LONGEST = (
+    *("test_kill", "test_deployments", "test_gate", "test_docs", "test_dask"),
+    *(*DBT, "test_bad_input", "test_exact", "test_s3"),
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several cores, tests with the same costly fixture go together; the rest goes by file."""
+    """On several cores, tests with the same costly start go together; the rest goes by file."""
 
     def turn(item: pytest.Item) -> tuple[bool, int]:
         there = item.path.stem in LONGEST
@@ -43,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     for item in items:
         shared = SHARED.intersection(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(*shared or [item.path.stem]))
+        group = "dbt" if item.path.stem in DBT else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(*shared or [group]))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=turn)
 

@@ -116,4 +116,4 @@ def wait_for(there: Callable[[], object], what: str, log: Path) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while not there():
         assert time.monotonic() < give_up, f"{what} did not come:\n{log.read_text()[-3000:]}"
-        time.sleep(0.2)
+        time.sleep(0.5)  # what is asked needs the processor

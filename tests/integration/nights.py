@@ -155,6 +155,7 @@ class Nights:
     after_first: Place
     first: Left = field(init=False)
     second: Left = field(init=False)
+    built: FlowRun = field(init=False)  # the second night's, the one that ran dbt
     days: dict[date, Tables] = field(init=False)  # complaints and quarantine of both dates
     seconds: float = field(init=False)  # what a night without dbt takes
 
@@ -199,6 +200,7 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
         with after.copied() as place:
             nights.run(place, replace={})
             nights.second = left_at(place)
+            nights.built = last_flow_run(f"daily-{SECOND}-incremental")
             shutil.copytree(place.home / "dbt", after.home / "dbt")  # parsed once
             nights.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
         yield nights

@@ -1,11 +1,14 @@
 """The daily run, end to end: initial, incremental, what it refuses, what it only reads."""
 
 import asyncio
+import time
 from datetime import date
 from pathlib import Path
 
 import psycopg
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import State
 from prefect.variables import Variable
 
@@ -42,6 +45,20 @@ def test_two_days(nights: Nights) -> None:
     facts = second["analytics.fct_complaints"]
     complaints = {c.name: len(first[f"conformed.{c.name}"]) for c in COMPLAINTS}
     assert len(facts) > sum(complaints.values()) > 0
+
+
+def test_every_model_and_test_is_a_task_run(nights: Nights) -> None:
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[nights.built.id]))
+    with get_client(sync_client=True) as client:
+        for _ in range(200):  # the server writes a run's last states down a moment after its end
+            found = client.read_task_runs(flow_run_filter=mine, limit=200)
+            nodes = {run.name: run.state_name for run in found if " " in run.name}
+            if len(nodes) > 50 and set(nodes.values()) == {"Completed"}:
+                break
+            time.sleep(0.05)
+    assert set(nodes.values()) == {"Completed"}
+    assert {"model fct_complaints", "test facts_match_partitions"} <= nodes.keys()
+    assert len(nodes) > 50
 
 
 def test_a_variable_that_is_neither(local: Path) -> None:

@@ -34,6 +34,7 @@ from flows.daily import daily
 from tasks import ingest, load, state, tables, transform, warehouse
 from tasks.references import Bronze, Loaded, Silver
 from tests.conftest import new_database
+from tests.integration.forker import nothing
 
 RUN_DATE = date(2025, 11, 21)
 CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
@@ -167,7 +168,7 @@ def trivial_bodies(patch: pytest.MonkeyPatch) -> Iterator[Bodies]:
     patch.setattr(transform, "refine", refine)
     patch.setattr(load, "load_day", loaded)
     patch.setattr(load, "load_static", loaded)
-    patch.setattr(warehouse, "_build", lambda *_: warehouse.Built(0, (), 0.0))
+    patch.setattr(warehouse, "_build", nothing)
     yield bodies
 
 

@@ -38,6 +38,7 @@ from tests.integration.snapshot import ALL, LOADED, Tables, differing, snapshot
 
 FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
 NO_DBT = {"tasks.warehouse:_build": "tests.integration.forker:nothing"}
+DBT_QUERY = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
 STATIC_TABLES = ("conformed.customers", "conformed.agents")
 # a day of some 1,200 complaints comes in several batches.
 SETTINGS = {"CORETELECOMS_BATCH_ROWS": "100", "CORETELECOMS_RETRY_SECONDS": "0.2"}
@@ -137,11 +138,10 @@ def complaints(place: Place, day: date) -> Tables:
     return {name: rows for name, rows in tables.items() if name not in STATIC_TABLES}
 
 
-def published(folder: Path, days: Sequence[date], *places: Place) -> dict[str, str]:
+def published(folder: Path, days: Sequence[date], place: Place) -> dict[str, str]:
     """The sources of these days in one folder, and their web forms; the setting that says so."""
-    for place in places:
-        for day in days:
-            samples.ensure(folder, place.dsn, day)
+    for day in days:
+        samples.ensure(folder, place.dsn, day)
     return {"CORETELECOMS_SOURCE_URL": str(folder)}
 
 

@@ -36,6 +36,7 @@ from blocks.settings import settings
 from flows.daily import daily
 from tasks import warehouse
 from tasks.state import FIRST_RUN
+from tests.integration.forker import nothing
 from tests.integration.snapshot import Tables, snapshot
 
 DAY = date(2025, 11, 21)
@@ -248,7 +249,7 @@ def open_for_business(folder: Path, dsn: str) -> Iterator[Telecom]:
             "WAREHOUSE_DSN": telecom.dsn,
         }.items():
             patch.setenv(f"CORETELECOMS_{name}", value)
-        patch.setattr(warehouse, "_build", lambda *_: warehouse.Built(0, (), 0.0))
+        patch.setattr(warehouse, "_build", nothing)
         settings.cache_clear()
         forget()
         Variable.unset(FIRST_RUN)

@@ -104,10 +104,9 @@ def test_a_failed_day(nights: Nights) -> None:
 
 def test_a_night_that_died_in_dbt(nights: Nights) -> None:
     """It is loaded, and so skipped; the backfill builds the warehouse with it."""
-    query = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
-        child = nights.start(place, replace={}, kill=Kill("after", query, nth=60))
+        child = nights.start(place, replace={}, kill=Kill("after", n.DBT_QUERY, nth=60))
         assert child.wait() == -signal.SIGKILL, child.said
         child = nights.start_backfill(place, FIRST, SECOND, replace={})
         assert child.wait() == 0, child.said

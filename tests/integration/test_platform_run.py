@@ -17,6 +17,7 @@ from blocks.settings import settings
 from flows.daily import daily
 from tasks import warehouse
 from tasks.state import FIRST_RUN
+from tests.integration.forker import nothing
 from tests.integration.s3_server import S3
 
 DAY = date(2025, 11, 21)
@@ -63,7 +64,7 @@ def test_a_day_from_s3(platform: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -
 
     def build(resources: Resources) -> warehouse.Built:
         told.update(warehouse.environment(resources.warehouse_dsn))
-        return warehouse.Built(0, (), 0.0)
+        return nothing()
 
     monkeypatch.setattr(warehouse, "_build", build)
     state: State[Any] = asyncio.run(daily(DAY, platform=platform, return_state=True))  # type: ignore[arg-type]

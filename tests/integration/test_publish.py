@@ -27,6 +27,7 @@ from blocks.settings import settings
 from flows.daily import daily
 from flows.static_data import static_data
 from tasks import locks, publish, stage, warehouse
+from tests.integration.forker import nothing
 from tests.integration.slack_double import Slack, slack
 
 DAY = date(2025, 11, 20)
@@ -142,7 +143,7 @@ def test_a_completed_run(
     local: Path, webhook: Slack, heard: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "LASTING_SECONDS", 0.0)
-    monkeypatch.setattr(warehouse, "_build", lambda *_: warehouse.Built(0, (), 0.0))
+    monkeypatch.setattr(warehouse, "_build", nothing)
     state = run()
     assert state.is_completed()
 

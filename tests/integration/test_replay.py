@@ -24,6 +24,7 @@ from tasks.replay import landed
 from tests.conftest import new_database
 from tests.integration import graph
 from tests.integration.by_hand import CHANNELS, load_all, load_one
+from tests.integration.forker import nothing
 from tests.integration.snapshot import LOADED, Tables, differing, snapshot
 
 DAYS = [date(2025, 11, 20), date(2025, 11, 21)]
@@ -133,7 +134,7 @@ def test_freed_orphans_are_as_if_everybody_had_been_known(
 def test_a_range_and_days_that_fail(
     orphaned: Resources, sources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warehouse, "_build", lambda *_: warehouse.Built(0, (), 0.0))
+    monkeypatch.setattr(warehouse, "_build", nothing)
     before = complaints(orphaned, DAYS[1])
     state = run(start=DAYS[1] + timedelta(days=1))
     assert state.is_completed()

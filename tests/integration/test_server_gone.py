@@ -77,8 +77,7 @@ def test_it_comes_back(nights: Nights, server: Any, after_first: Place) -> None:
 
 def test_in_the_middle_of_dbt(nights: Nights, server: Any, after_first: Place) -> None:
     """A build that lost its database is one that is tried again."""
-    query = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
-    still = Kill("before", query, nth=60, signal=signal.SIGSTOP)
+    still = Kill("before", n.DBT_QUERY, nth=60, signal=signal.SIGSTOP)
     with cut_off(nights, server, after_first, still, LONGER) as (place, child):
         retries(child, "run_dbt")
         server.start()

@@ -1,6 +1,7 @@
 """What a person reads after a run: how it ended, where every row went, where to look next."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from prefect.states import State
@@ -14,7 +15,8 @@ from blocks.database import address
 from blocks.errors import CoreTelecomsError, TransientError
 from blocks.resources import Resources, resolve
 from blocks.settings import settings
-from tasks.progress import board
+from tasks.contracts import ENTITIES
+from tasks.progress import Status, board
 from tasks.summary import Summary, read_summary, sentences
 
 COLUMNS = {  # of the ledger, with what a narrow terminal has room for
@@ -27,6 +29,9 @@ COLUMNS = {  # of the ledger, with what a narrow terminal has room for
     "field_problems": "field\nproblems",
 }
 BALANCE = "read = exact duplicates + missing key + duplicate key + orphan + loaded"
+NOT_DONE = (Status.FAILED, Status.HELD_BACK)
+NOTHING = "–"
+NOT_LOADED = f"{NOTHING} not loaded by this run: what was there of that date is as it was"
 SELECT = "select * from"
 LABEL = 17  # width
 
@@ -56,8 +61,10 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
         _line(console, f"✔ Completed in {seconds:.1f} s: {in_short(summary)}", "bold green")
     if summary.ledger:
         console.print()
-        console.print(ledger_table(summary))
+        console.print(ledger_table(summary, missing := not_loaded()))
         console.print(f"\n{BALANCE}", style="dim")
+        if missing:
+            console.print(NOT_LOADED, style="dim")
     _notes(console)
     console.print()
     for label, where in where_to_look(summary, resources, state).items():
@@ -90,8 +97,14 @@ def in_short(summary: Summary) -> str:
     )
 
 
-def ledger_table(summary: Summary) -> Table:
-    """Where every row went: one line an entity."""
+def not_loaded() -> list[str]:
+    """The entities that this run was to load and didn't: it failed before, or in their load."""
+    steps = {name: board.steps.get(f"load_{name}") for name in ENTITIES}
+    return [name for name, step in steps.items() if step and step.status in NOT_DONE]
+
+
+def ledger_table(summary: Summary, missing: Iterable[str] = ()) -> Table:
+    """Where every row went: one line an entity, those that are missing from the ledger last."""
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
@@ -106,6 +119,8 @@ def ledger_table(summary: Summary) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for row in summary.ledger:
         table.add_row(row["entity"], *(f"{row[column]:,}" for column in COLUMNS))
+    for entity in missing:
+        table.add_row(entity, *NOTHING * len(COLUMNS), style="red")
     if len(summary.ledger) > 1:
         table.add_section()
         table.add_row("all", *(f"{summary.total(column):,}" for column in COLUMNS), style="bold")

@@ -19,7 +19,7 @@ from flows import afterwards
 from flows.picture import NARROWEST, Picture, load_type
 from flows.terminal import plain_line
 from tasks.outcome import REPEAT
-from tasks.progress import Board, Status, Step
+from tasks.progress import Board, Status, Step, board
 from tasks.summary import Summary, sentences
 
 STATIC = [f"{s}_{e}" for s in ("ingest", "transform", "load") for e in ("customers", "agents")]
@@ -219,6 +219,24 @@ def test_the_ledger_fits_a_narrow_terminal() -> None:
     text = out.getvalue()
     assert "…" not in text
     assert "24,691,356" in text  # the sum
+
+
+def test_what_was_not_loaded_stands_in_the_ledger() -> None:
+    board.expect(["load_agents", "load_call_logs", "load_sm_complaints", "load_web_complaints"])
+    board.finish("load_agents", Status.SKIPPED)
+    board.finish("load_call_logs", Status.HELD_BACK)
+    board.finish("load_sm_complaints", Status.DONE)
+    board.finish("load_web_complaints", Status.FAILED)
+    missing = afterwards.not_loaded()
+    board.clear()
+    assert missing == ["call_logs", "web_complaints"]
+
+    summary = Summary(date(2025, 11, 20), [ledger("sm_complaints", 12)])
+    out = io.StringIO()
+    Console(file=out, width=80).print(afterwards.ledger_table(summary, missing))
+    lines = {words[0]: words[1:] for words in map(str.split, out.getvalue().split("\n")) if words}
+    assert lines["sm_complaints"] == ["12", "0", "0", "0", "0", "12", "0"]
+    assert lines["call_logs"] == lines["web_complaints"] == ["–"] * 7
 
 
 def places(tmp_path: Path, *, failed: bool, **counts: int) -> dict[str, str]:

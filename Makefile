@@ -20,8 +20,9 @@ backfill: .venv/run ## a range of run dates; ARGS="--from 2025-11-20 --to 2025-1
 
 install: .venv/dev ## set-up for work on the project: .venv with the locked requirements
 
-# a part runs in one process; all of it in three, each with a PostgreSQL and a Prefect server of its own.
-ALL := -n 3 --dist loadgroup --no-loadscope-reorder
+# a part runs in one process; all of it in one for each core, up to three, with a PostgreSQL and a
+# Prefect server of its own.
+ALL := -n logical --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
 test: .venv/dev ## all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
 

@@ -52,10 +52,12 @@ def at_work(dsn: str, *parts: object, wait: bool = False) -> Iterator[Connection
         with suppress(pg.InvalidParameterValue, pg.UndefinedObject):
             _set(connection, _LOST_CLIENTS)
         _take(connection, key(*parts), what, address(dsn), wait)
-        yield connection
-        # a session that closes lets go a moment later; whoever comes next need not wait for that.
-        with suppress(psycopg.OperationalError):
-            connection.execute("SELECT pg_advisory_unlock(%s)", [key(*parts)])
+        try:
+            yield connection
+        finally:
+            # a session that closes lets go a moment later; who comes next need not wait for that.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s)", [key(*parts)])
 
 
 # whatever the server's defaults are: the formats that COPY writes, and the time that a load takes.

@@ -33,7 +33,7 @@ def pytest_configure() -> None:
     """On several cores each worker keeps to one of them, with all that it starts.
 
     A run's threads take turns at Python's lock, and at Prefect's server: across two cores that
-    takes a fifth more processor time than on one (CONTRIBUTING.md).
+    takes a quarter more processor time than on one (CONTRIBUTING.md).
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     if worker and hasattr(os, "sched_setaffinity"):  # Linux has it

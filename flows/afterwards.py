@@ -29,7 +29,6 @@ COLUMNS = {  # of the ledger, with what a narrow terminal has room for
     "field_problems": "field\nproblems",
 }
 BALANCE = "read = exact duplicates + missing key + duplicate key + orphan + loaded"
-NOT_DONE = (Status.FAILED, Status.HELD_BACK)
 NOTHING = "–"
 NOT_LOADED = f"{NOTHING} not loaded by this run: what was there of that date is as it was"
 SELECT = "select * from"
@@ -60,8 +59,9 @@ def tell(console: Console, state: State[Any], given: Any, seconds: float) -> Non
     if state.is_completed():
         _line(console, f"✔ Completed in {seconds:.1f} s: {in_short(summary)}", "bold green")
     if summary.ledger:
+        missing = not_loaded()
         console.print()
-        console.print(ledger_table(summary, missing := not_loaded()))
+        console.print(ledger_table(summary, missing))
         console.print(f"\n{BALANCE}", style="dim")
         if missing:
             console.print(NOT_LOADED, style="dim")
@@ -98,9 +98,10 @@ def in_short(summary: Summary) -> str:
 
 
 def not_loaded() -> list[str]:
-    """The entities that this run was to load and didn't: it failed before, or in their load."""
+    """The entities that this run was to load and didn't."""
     steps = {name: board.steps.get(f"load_{name}") for name in ENTITIES}
-    return [name for name, step in steps.items() if step and step.status in NOT_DONE]
+    ended = {name: step.status for name, step in steps.items() if step}
+    return [name for name in ended if ended[name] in (Status.FAILED, Status.HELD_BACK)]
 
 
 def ledger_table(summary: Summary, missing: Iterable[str] = ()) -> Table:

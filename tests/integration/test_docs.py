@@ -76,8 +76,8 @@ def checkout() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def environment(prefect_server: None, checkout: Path) -> Iterator[dict[str, str]]:
     """A newcomer's surroundings, but for Prefect's server, which is the tests' one."""
-    # MAKEFLAGS: `make test ARGS=…` would give its ARGS to the commands' `make`.
-    unset = re.compile("CORETELECOMS_|PREFECT_|AWS_|VIRTUAL_ENV|MAKEFLAGS|MAKEOVERRIDES|ARGS$")
+    # `make test ARGS=…` hands its ARGS to every make below it, in both of these variables.
+    unset = re.compile("CORETELECOMS_|PREFECT_|AWS_|VIRTUAL_ENV|MAKEFLAGS|ARGS$")
     kept = {name: value for name, value in os.environ.items() if not unset.match(name)}
     Variable.unset(FIRST_RUN)
     yield kept | {

@@ -1,8 +1,6 @@
 """What tests share: one real PostgreSQL a session, and a new database and stores for each test."""
 
-import functools
 import os
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +20,8 @@ from blocks.stores import LocalStore
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-
-def one_tls_context() -> None:
-    """One TLS context a process: every Prefect client makes one, for tens of milliseconds."""
-    ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
+# what tests start would compile our modules anew each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,10 +39,11 @@ def pytest_configure() -> None:
 
 SHARED = {"nights", "made_server"}  # fixtures that take long to set up
 DBT = ("test_warehouse", "test_replay", "test_dbt_project")  # its first use in a process is slow
-# these take longest: on several cores they begin first, so that none is waited for in the end.
+# these take longest: on several cores they begin first, so that none is waited for in the end. The
+# first one makes the database of Prefect's server for all of them, the second one needs none.
 LONGEST = (
-    *("test_kill", "test_deployments", "test_gate", "test_docs", "test_dask"),
-    *(*DBT, "test_bad_input", "test_exact", "test_s3"),
+    *("test_kill", "test_exact", "test_deployments", "test_gate", "test_docs", "test_dask"),
+    *(*DBT, "test_bad_input"),
 )
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import NamedTemporaryFile, mkdtemp
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import certifi
 import pytest
 
 from blocks import server
-from tests.conftest import one_tls_context
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 
 if TYPE_CHECKING:
@@ -25,17 +25,24 @@ if TYPE_CHECKING:
     from tests.integration.nights import Nights
     from tests.integration.server import Server
 
+# every client of Prefect's reads all certificate authorities, for 30 ms. Here is one, the first.
+AUTHORITY = NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 (it goes with the process)
+AUTHORITY.write(Path(certifi.where()).read_text().partition("\n-----END")[0])
+AUTHORITY.write("\n-----END CERTIFICATE-----\n")
+AUTHORITY.flush()
+
 # read when Prefect is imported, so before any test module imports a flow.
 server.tell(server.TEMPORARY)
 os.environ |= {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "CORETELECOMS_RETRY_SECONDS": "0.2",
+    "SSL_CERT_FILE": AUTHORITY.name,
+    "CORETELECOMS_RETRY_SECONDS": "0.1",
+    "POLARS_CLOUD_RETRY_INIT_BACKOFF_MS": "10",
     # automations have a server of their own (test_deployments); who wants to know of events listens
     # (test_publish): to write all of them down is a quarter of a server's work.
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
 }
-one_tls_context()
 
 
 def one_schema_a_block() -> None:

@@ -27,8 +27,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import one_tls_context
-
 ROOT = Path(__file__).parents[2]
 LOADED_FIRST = (
     "flows.cli",
@@ -173,7 +171,6 @@ def serve() -> int:
         os._exit(exit_code)
 
     atexit.register(leave)  # first, so that it comes last
-    one_tls_context()
     for module in LOADED_FIRST:
         importlib.import_module(module)
     assert threading.active_count() == 1

@@ -11,9 +11,14 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
 # each session would parse anew what boto3 knows of S3, a quarter of a second long.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+# how long boto3 waits before it tries again is its own affair.
+ExponentialBackoff.delay_amount = lambda *_: 0.01  # type: ignore[method-assign]
+# an answer's body would wait for the client to acknowledge its head; moto's server is one of these.
+BaseHTTPRequestHandler.disable_nagle_algorithm = True
 
 KEY, SECRET = "AKIATESTINGTESTING00", "s3cr3t/of+the=tests"
 

@@ -144,6 +144,7 @@ class Telecom:
         self.sources, self.lake = folder / "sources", folder / "home" / "lake"
         self.dsn = dsn.replace("postgres:@", f"postgres:{PASSWORD}@")
         self.home = folder / "home"
+        self.runs: list[Run] = []
 
     def deliver(self) -> None:
         """Good sources, in place of what there was."""
@@ -167,7 +168,8 @@ class Telecom:
         state: State[Any] = asyncio.run(
             daily(DAY, return_state=True, **parameters)  # type: ignore[arg-type]
         )
-        return Run(state)
+        self.runs.append(Run(state))
+        return self.runs[-1]
 
     def tables(self) -> Tables:
         """All that is loaded. (Checkpoints and staging stay for the run that resumes.)"""

@@ -163,7 +163,6 @@ def test_bad_sources(telecom: Telecom, names: tuple[str, ...]) -> None:
     assert rest.startswith(f"{', '.join(held)}, run_dbt, cleanup_checkpoints.")
     assert "Run it again" in rest
     assert "Traceback" not in run.message
-    assert not run.leaked()
     # what was there is there; the other channels were loaded by this run.
     assert telecom.tables() == tables
     assert {channel: telecom.landed(channel) for channel in spoiled} == landed
@@ -206,7 +205,6 @@ def test_a_bad_static_source(telecom: Telecom, spoil: Spoil, task: str, says: st
     assert f"{task} failed: " in run.message
     assert says in run.message
     assert "The gate stayed closed" in run.message
-    assert not run.leaked()
     assert telecom.tables() == tables
     assert telecom.loaded_by() == before
 
@@ -273,7 +271,6 @@ def test_wrong_credentials_of_the_web_forms(
     assert "CORETELECOMS_WEB_FORMS_DSN" in run.message
     assert telecom.loaded_by()[CALLS] == run.id
     assert telecom.tables() == tables
-    assert not run.leaked()
 
 
 @pytest.mark.parametrize("wrong", ["user", "database", "port"])
@@ -296,7 +293,6 @@ def test_the_warehouse_cannot_be_reached(
     assert run.message.startswith("create_all_tables failed: PostgreSQL ")
     assert "The gate stayed closed" in run.message
     assert "What to do: " in run.message
-    assert not run.leaked()
     manifest = telecom.lake / "bronze" / CALLS / f"{DAY}.manifest.json"
     assert run.id in manifest.read_text()
 
@@ -317,3 +313,10 @@ def test_a_full_disk(telecom: Telecom, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.message.startswith(f"transform_{CALLS} failed: The disk is full")
     assert telecom.tables() == tables
     assert telecom.loaded_by()[POSTS] == run.id
+
+
+def test_no_run_leaked(telecom: Telecom) -> None:
+    """Of all above, in the end: Prefect's server has a run's last words a second after it ended."""
+    leaks = {run.message: leaked for run in telecom.runs if (leaked := run.leaked())}
+    assert telecom.runs
+    assert leaks == {}

@@ -15,7 +15,7 @@ from psycopg import sql
 from blocks.database import Connection, address, connect
 from blocks.errors import RunDateBusyError
 
-_GRACE_MS = 3_000  # for the session of a killed client to end
+GRACE_MS = 3_000  # for the session of a killed client to end
 
 
 def key(*parts: object) -> int:
@@ -87,7 +87,7 @@ def _set(connection: Connection, settings: dict[str, str]) -> None:
 
 def _take(connection: Connection, number: int, what: str, where: str, wait: bool) -> None:
     if not wait:
-        _set(connection, {"lock_timeout": str(_GRACE_MS)})
+        _set(connection, {"lock_timeout": str(GRACE_MS)})
     try:
         connection.execute("SELECT pg_advisory_lock(%s)", [number])
     except pg.LockNotAvailable:

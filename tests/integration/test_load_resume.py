@@ -142,7 +142,7 @@ def test_a_cut_connection_is_transient_and_the_load_goes_on(
 def test_a_second_load_of_the_day_is_refused_and_told_by_whom(
     resources: Resources, silver: Silver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "_GRACE_MS", 50)
+    monkeypatch.setattr(locks, "GRACE_MS", 50)
     with locks.at_work(resources.warehouse_dsn, "call_logs", DAY) as holder:
         pid = holder.info.backend_pid
         expected = (

@@ -110,6 +110,7 @@ def test_a_date_is_claimed_once_the_database_is_back(
         taken(self, run_date)
 
     monkeypatch.setattr(guard.Guard, "take_run_date", take)
+    monkeypatch.setattr(locks, "GRACE_MS", 10)
     with locks.held(guard.resolve().warehouse_dsn, "run date", graph.RUN_DATE):
         end = graph.run_daily()
     assert end.is_failed()

@@ -151,7 +151,6 @@ class Nights:
 
     forker: Forker
     before: Place  # an empty database and no home: the first night begins here
-    delivered: Place  # or here, with its sources made
     after_first: Place
     first: Left = field(init=False)
     second: Left = field(init=False)
@@ -187,10 +186,9 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
     with ExitStack() as places:
         empty = places.enter_context(_database(Place(folder / "before", server, server), "before"))
         Variable.unset(FIRST_RUN)
-        delivered = places.enter_context(empty.copied("delivered"))
-        samples.ensure(delivered.home / "sources", delivered.dsn, FIRST)
-        after = places.enter_context(delivered.copied("after_first"))
-        nights = Nights(forker, empty, delivered, after)
+        after = places.enter_context(empty.copied("after_first"))
+        samples.ensure(after.home / "sources", after.dsn, FIRST)
+        nights = Nights(forker, empty, after)
         began = time.monotonic()
         nights.run(after, FIRST)
         nights.seconds = time.monotonic() - began

@@ -19,7 +19,8 @@ from tests.integration.snapshot import ALL
 
 # a batch is committed, the next one is sent; then the process stands still.
 STILL = Kill("after", "tasks.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
-PATIENT = [3.0, 6.0]  # seconds between attempts: a busy machine needs some for its server to start
+# seconds between attempts: by the first one the server is back, on a busy machine by the second.
+PATIENT = [2.0, 10.0]
 LONGER = {
     f"tasks.{task}.retry_delay_seconds": "tests.integration.test_server_gone:PATIENT"
     for task in ("ingest:ingest", "load:load", "warehouse:run_dbt")

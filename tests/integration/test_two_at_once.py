@@ -25,6 +25,7 @@ from tests.integration.graph import Bodies
 from tests.integration.nights import FIRST, SECOND, Nights, Place
 
 THIRD = date(2025, 11, 22)
+SHORTLY = 10  # milliseconds: nobody's session is about to end here
 
 
 @contextmanager
@@ -84,7 +85,8 @@ def test_one_date_twice(nights: Nights) -> None:
     with nights.after_first.copied() as place:
         first = nights.start(place, kill=still)
         assert first.wait() == -signal.SIGSTOP, first.said
-        second = nights.start(place)
+        hasty = {"tasks.locks:GRACE_MS": "tests.integration.test_two_at_once:SHORTLY"}
+        second = nights.start(place, replace=n.NO_DBT | hasty)
         assert second.wait() == 1
         assert f"✘ Another run is at work on run date {SECOND} (server process " in second.said
         assert "What to do: wait for it to end, then run again" in second.said
@@ -110,7 +112,7 @@ def test_a_date_is_claimed_once_the_database_is_back(
         taken(self, run_date)
 
     monkeypatch.setattr(guard.Guard, "take_run_date", take)
-    monkeypatch.setattr(locks, "GRACE_MS", 10)
+    monkeypatch.setattr(locks, "GRACE_MS", SHORTLY)
     with locks.held(guard.resolve().warehouse_dsn, "run date", graph.RUN_DATE):
         end = graph.run_daily()
     assert end.is_failed()

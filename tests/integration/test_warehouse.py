@@ -229,7 +229,7 @@ def test_day_reads_and_writes_its_share_of_history(warehouse: Warehouse) -> None
     assert read == {"web_complaints_20251120"}
 
 
-def test_warnings_descriptions_all_tests_and_docs(warehouse: Warehouse) -> None:
+def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
     warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20), web("r2", None, 21)])
     statuses = warehouse.build()
@@ -242,8 +242,6 @@ def test_warnings_descriptions_all_tests_and_docs(warehouse: Warehouse) -> None:
     tested = warehouse.dbt("test")
     assert tested.success, [r.node.name for r in tested.result if r.status != "pass"]
     assert "lifecycle_reopens" in {r.node.name for r in tested.result}
-    assert warehouse.dbt("docs", "generate", "--static").success
-    assert "fct_complaint_lifecycle" in (warehouse.target / "static_index.html").read_text("utf-8")
 
 
 _BUILT = """

@@ -7,6 +7,7 @@ it; and Python would wait for every task's thread before it lets a process end.
 import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,8 +43,21 @@ def handled(say: Callable[[], None]) -> Iterator[None]:
 def _clean_up() -> None:
     with suppress(Exception):
         _report()
+    _start_no_other_server()
     # what libraries registered for the end: the temporary Prefect server and PostgreSQL stop.
     atexit._run_exitfuncs()
+
+
+def _start_no_other_server() -> None:
+    """Threads go on until the process ends: the next that asks Prefect would start a server anew,
+    which nobody would stop.
+    """
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError("the run was interrupted")
+
+    if module := sys.modules.get("prefect.server.api.server"):  # there if it has had one
+        module.SubprocessASGIServer.start = refuse
 
 
 def _report() -> None:

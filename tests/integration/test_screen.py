@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks.resources import resolve
 from tasks import locks
+from tests.integration.conftest import made_once
 
 ROOT = Path(__file__).parents[2]
 DAY = "2025-11-20"
@@ -139,6 +140,54 @@ def test_ctrl_c(local: Path) -> None:
         by_name = FlowRunFilter(name=FlowRunFilterName(any_=[f"daily-{DAY}"]))
         states = [run.state_name for run in client.read_flow_runs(flow_run_filter=by_name)]
     assert "Cancelled" in states
+
+
+# a task's thread that asks Prefect on and on, and once more after its server has stopped.
+ASKING = """
+import atexit, os, signal, threading
+from prefect.client.orchestration import get_client
+from flows import interrupt
+
+answered, stopped, asked_again = threading.Event(), threading.Event(), threading.Event()
+
+def end():  # registered first, so run last
+    stopped.set()
+    asked_again.wait()
+
+def ask():
+    while not asked_again.is_set():
+        last = stopped.is_set()
+        try:
+            with get_client(sync_client=True) as client:
+                client.hello()
+            answered.set()
+        except Exception:
+            pass
+        if last:
+            asked_again.set()
+
+atexit.register(end)
+threading.Thread(target=ask, daemon=True).start()
+answered.wait()
+with interrupt.handled(lambda: None):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_leaves_no_server(
+    prefect_server: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The run's own one stops, and its threads, which go on meanwhile, start no other."""
+    with made_once(tmp_path / "prefect.db", tmp_path_factory):
+        program = subprocess.Popen(
+            [sys.executable, "-c", ASKING],
+            cwd=ROOT,
+            env=os.environ | {"PREFECT_HOME": str(tmp_path)},
+            start_new_session=True,
+        )
+        assert program.wait() == 130
+    with pytest.raises(ProcessLookupError):  # nobody is left in its group
+        os.killpg(program.pid, signal.SIGKILL)
 
 
 def test_no_prefect_there(local: Path) -> None:

@@ -15,6 +15,7 @@ from psycopg import sql
 from blocks import embedded
 from blocks.resources import Resources
 from blocks.stores import LocalStore
+from tasks import locks
 
 # the same examples at every run: a suite that sometimes fails tells nobody what changed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -36,6 +37,8 @@ def pytest_configure() -> None:
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, [cores[int(worker) % len(cores)]])
 
+
+NO_GRACE_MS = 10
 
 SHARED = {"nights", "made_server"}  # fixtures that take long to set up
 DBT = ("test_warehouse", "test_replay", "test_dbt_project")  # its first use in a process is slow
@@ -119,6 +122,12 @@ def database(kept_database: str) -> Iterator[str]:
         connection.execute("CREATE SCHEMA public")
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that somebody holds is not waited for: no killed client's session is about to end."""
+    monkeypatch.setattr(locks, "GRACE_MS", NO_GRACE_MS)
 
 
 @pytest.fixture

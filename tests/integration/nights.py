@@ -41,7 +41,7 @@ NO_DBT = {"tasks.warehouse:_build": "tests.integration.forker:nothing"}
 DBT_QUERY = "dbt.adapters.postgres.connections:PostgresConnectionManager.add_query"
 STATIC_TABLES = ("conformed.customers", "conformed.agents")
 # a day of some 1,200 complaints comes in several batches.
-SETTINGS = {"CORETELECOMS_BATCH_ROWS": "100", "CORETELECOMS_RETRY_SECONDS": "0.1"}
+SETTINGS = {"CORETELECOMS_BATCH_ROWS": "100"}
 
 
 @dataclass(frozen=True)

@@ -140,9 +140,8 @@ def test_a_cut_connection_is_transient_and_the_load_goes_on(
 
 
 def test_a_second_load_of_the_day_is_refused_and_told_by_whom(
-    resources: Resources, silver: Silver, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, silver: Silver, no_grace: None
 ) -> None:
-    monkeypatch.setattr(locks, "GRACE_MS", 50)
     with locks.at_work(resources.warehouse_dsn, "call_logs", DAY) as holder:
         pid = holder.info.backend_pid
         expected = (

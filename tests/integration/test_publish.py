@@ -235,11 +235,8 @@ def test_a_failed_run(local: Path, webhook: Slack, heard: list[Event]) -> None:
     assert lines[4].endswith(f"/runs/flow-run/{flow_run(state)}")
 
 
-def test_a_run_that_never_began(
-    local: Path, webhook: Slack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_never_began(local: Path, webhook: Slack, no_grace: None) -> None:
     """An error of the flow itself, not of one of its tasks, is told like any other."""
-    monkeypatch.setattr(locks, "GRACE_MS", 10)
     with locks.held(resolve().warehouse_dsn, "run date", str(DAY)):
         state = run()
     assert isinstance(asyncio.run(state.aresult(raise_on_failure=False)), RunDateBusyError)

@@ -132,10 +132,9 @@ def test_freed_orphans_are_as_if_everybody_had_been_known(
 
 
 def test_a_range_and_days_that_fail(
-    orphaned: Resources, sources: Resources, monkeypatch: pytest.MonkeyPatch
+    orphaned: Resources, sources: Resources, no_grace: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warehouse, "_build", nothing)
-    monkeypatch.setattr(locks, "GRACE_MS", 10)
     before = complaints(orphaned, DAYS[1])
     state = run(start=DAYS[1] + timedelta(days=1))
     assert state.is_completed()

@@ -25,7 +25,6 @@ from tests.integration.graph import Bodies
 from tests.integration.nights import FIRST, SECOND, Nights, Place
 
 THIRD = date(2025, 11, 22)
-SHORTLY = 10  # milliseconds: nobody's session is about to end here
 
 
 @contextmanager
@@ -85,8 +84,8 @@ def test_one_date_twice(nights: Nights) -> None:
     with nights.after_first.copied() as place:
         first = nights.start(place, kill=still)
         assert first.wait() == -signal.SIGSTOP, first.said
-        hasty = {"tasks.locks:GRACE_MS": "tests.integration.test_two_at_once:SHORTLY"}
-        second = nights.start(place, replace=n.NO_DBT | hasty)
+        no_grace = {"tasks.locks:GRACE_MS": "tests.conftest:NO_GRACE_MS"}
+        second = nights.start(place, replace=n.NO_DBT | no_grace)
         assert second.wait() == 1
         assert f"✘ Another run is at work on run date {SECOND} (server process " in second.said
         assert "What to do: wait for it to end, then run again" in second.said
@@ -99,7 +98,7 @@ def test_one_date_twice(nights: Nights) -> None:
 
 
 def test_a_date_is_claimed_once_the_database_is_back(
-    bodies: Bodies, monkeypatch: pytest.MonkeyPatch
+    bodies: Bodies, no_grace: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that couldn't know at first whether it was alone."""
     bodies.fail()
@@ -112,7 +111,6 @@ def test_a_date_is_claimed_once_the_database_is_back(
         taken(self, run_date)
 
     monkeypatch.setattr(guard.Guard, "take_run_date", take)
-    monkeypatch.setattr(locks, "GRACE_MS", SHORTLY)
     with locks.held(guard.resolve().warehouse_dsn, "run date", graph.RUN_DATE):
         end = graph.run_daily()
     assert end.is_failed()

@@ -26,7 +26,7 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
 
         def interrupted() -> None:
             watch.__exit__(None, None, None)
-            picture.board.listener = None  # tasks go on until the process ends: no more of that
+            board.listener = days.listener = None  # tasks go on for a while: no more of that
             console.print("Interrupted. What was loaded is whole; run it again to go on.")
 
         try:
@@ -72,6 +72,13 @@ def watching(console: Console, picture: Picture | PictureOfDays) -> AbstractCont
 
     console.print(f"{'starting':<9}  {picture.title}, {where_prefect_is()}", soft_wrap=True)
     picture.board.listener = line
+    if isinstance(picture, PictureOfDays):
+
+        def line_of_build(step: Step) -> None:
+            if step is picture.build:
+                line(step)
+
+        picture.run.listener = line_of_build
     return nullcontext()
 
 

@@ -40,7 +40,6 @@ def pytest_configure() -> None:
 
 NO_GRACE_MS = 10
 
-SHARED = {"nights", "made_server"}  # fixtures that take long to set up
 DBT = ("test_warehouse", "test_replay", "test_dbt_project")  # its first use in a process is slow
 # these take longest: on several cores they begin first, so that none is waited for in the end. The
 # first one makes the database of Prefect's server for all of them, the second one needs none.
@@ -59,9 +58,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return not there, LONGEST.index(item.path.stem) if there else 0
 
     for item in items:
-        shared = SHARED.intersection(getattr(item, "fixturenames", ()))
         group = "dbt" if item.path.stem in DBT else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(*shared or [group]))
+        if "nights" in getattr(item, "fixturenames", ()):
+            group = "nights"
+        item.add_marker(pytest.mark.xdist_group(group))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=turn)
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tests.integration.forker import Forker
     from tests.integration.graph import Bodies
     from tests.integration.nights import Nights
-    from tests.integration.server import Server
 
 # every client of Prefect's reads all certificate authorities, for 30 ms. Here is one, the first.
 AUTHORITY = NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 (it goes with the process)
@@ -92,29 +91,6 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             stack.enter_context(prefect_test_harness(server_startup_timeout=180))
         stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
         yield
-
-
-@pytest.fixture(scope="session")
-def made_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Server"]:
-    """The server that `make server` starts, apart from the one above."""
-    from tests.integration.server import Server, running
-
-    made = Server(
-        tmp_path_factory.mktemp("server"),
-        # for forms in the UI, which nobody opens here.
-        PREFECT_SERVER_REGISTER_BLOCKS_ON_START="false",
-        PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION="false",
-        # what a person would wait for, a test would too:
-        PREFECT_WORKER_QUERY_SECONDS="1",
-        PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
-        PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
-    )
-    database = made.folder / "prefect/prefect.db"
-    database.parent.mkdir()
-    with ExitStack() as stack:
-        with made_once(database, tmp_path_factory):
-            stack.enter_context(running(made))
-        yield made
 
 
 @pytest.fixture

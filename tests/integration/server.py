@@ -34,6 +34,12 @@ class Server:
             # a worker keeps a folder in there that is open to the user alone who made it.
             "TMPDIR": str(folder),
         }
+        self.prefect_database.parent.mkdir()
+
+    @property
+    def prefect_database(self) -> Path:
+        """Where it keeps its state."""
+        return self.folder / "prefect" / "prefect.db"
 
     def start(self, name: str, *command: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
         """A process that goes on, its output in a file named after it."""

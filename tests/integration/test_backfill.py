@@ -1,6 +1,5 @@
 """Catch-up: a range of run dates in the order of need, each in its place, a failed one named."""
 
-import signal
 from datetime import date
 from typing import Any
 
@@ -14,9 +13,7 @@ from prefect.variables import Variable
 
 from tasks.state import FIRST_RUN
 from tests.integration import nights as n
-from tests.integration.forker import Kill
 from tests.integration.nights import FIRST, SECOND, Nights, Place
-from tests.integration.snapshot import ALL
 
 THIRD, FOURTH = date(2025, 11, 22), date(2025, 11, 23)
 
@@ -100,18 +97,6 @@ def test_a_failed_day(nights: Nights) -> None:
         assert child.wait() == 0, child.said
         assert list(days_run(FIRST, THIRD)) == [f"daily-{SECOND}-incremental"]
         assert query(place, rows, THIRD) == newest
-
-
-def test_a_night_that_died_in_dbt(nights: Nights) -> None:
-    """It is loaded, and so skipped; the backfill builds the warehouse with it."""
-    Variable.set(FIRST_RUN, "false", overwrite=True)
-    with nights.after_first.copied() as place:
-        child = nights.start(place, replace={}, kill=Kill("after", n.DBT_QUERY, nth=60))
-        assert child.wait() == -signal.SIGKILL, child.said
-        child = nights.start_backfill(place, FIRST, SECOND, replace={})
-        assert child.wait() == 0, child.said
-        assert "0 of 0 days completed, 2 were complete in the ledger already" in child.said
-        assert n.left_at(place).differences(nights.second, ALL) == []
 
 
 def test_static_data_first(nights: Nights) -> None:

@@ -1,7 +1,12 @@
-"""prefect.yaml on a real server: deployed, scheduled, run by a worker, watched by automations."""
+"""prefect.yaml on the server that `make server` starts: deployed, scheduled, run by a worker,
+watched by automations; and no request refused.
+"""
 
+import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,7 +21,8 @@ from tasks.contracts import STATIC
 from tasks.tables import create_all_tables
 from tests.conftest import new_database
 from tests.integration.by_hand import CHANNELS, load_landed
-from tests.integration.server import ROOT, Server, ended, wait_for
+from tests.integration.conftest import made_once
+from tests.integration.server import ROOT, Server, ended, running, wait_for
 from tests.integration.snapshot import differing, snapshot
 
 FIRST, SECOND, *LATER = (date(2025, 11, day) for day in (20, 21, 22, 23))
@@ -56,10 +62,23 @@ def database(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(made_server: Server, database: str) -> Server:
-    """The server, and for all that runs against it a warehouse."""
-    made_server.environment["CORETELECOMS_WAREHOUSE_DSN"] = database
-    return made_server
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that `make server` starts, and for all that runs against it a warehouse."""
+    server = Server(
+        tmp_path_factory.mktemp("server"),
+        CORETELECOMS_WAREHOUSE_DSN=database,
+        # for forms in the UI, which nobody opens here.
+        PREFECT_SERVER_REGISTER_BLOCKS_ON_START="false",
+        PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION="false",
+        # what a person would wait for, a test would too:
+        PREFECT_WORKER_QUERY_SECONDS="1",
+        PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
+        PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT1S",
+    )
+    with ExitStack() as stack:
+        with made_once(server.prefect_database, tmp_path_factory):
+            stack.enter_context(running(server))
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +178,7 @@ def two_nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str,
     return api.runs("coretelecoms")
 
 
-def test_two_nights(two_nights: list[dict[str, Any]], database: str) -> None:
+def test_two_nights(server: Server, two_nights: list[dict[str, Any]], database: str) -> None:
     assert [(run["name"], run["state"]["name"]) for run in two_nights] == [
         (f"daily-{FIRST}-initial", "Completed"),
         (f"daily-{SECOND}-incremental", "Completed"),
@@ -171,6 +190,9 @@ def test_two_nights(two_nights: list[dict[str, Any]], database: str) -> None:
             "SELECT run_date, count(*) FROM ops.ledger GROUP BY 1 ORDER BY 1"
         )
         assert complete.fetchall() == [(FIRST, 5), (SECOND, 3)]
+    log = (server.folder / "worker.log").read_text()
+    assert "Task run 'model fct_complaints' - " in log
+    assert "None" not in log
 
 
 def test_the_automations_fire(
@@ -234,3 +256,24 @@ def test_a_backfill_shares_its_days(
             "SELECT entity, run_date FROM analytics.built_run_dates"
         )
         assert unbuilt.fetchall() == []
+
+
+def test_no_request_is_refused(server: Server) -> None:
+    """By default some of these get 503, and a client sleeps two seconds."""
+
+    async def answers() -> list[int]:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+            flow = (await client.post("/flows/", json={"name": "any"})).json()["id"]
+            asked = []
+            for n in range(60):
+                asked.append(client.post("/flow_runs/", json={"flow_id": flow}))
+                asked.append(client.post("/variables/", json={"name": f"v{n}", "value": "false"}))
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert set(asyncio.run(answers())) == {201}
+    # it is Prefect's own file: what one server wrote, the next one shows, however it is started.
+    with sqlite3.connect(server.prefect_database) as database:
+        there = (
+            "SELECT count(*) FROM flow_run JOIN flow ON flow.id = flow_id WHERE flow.name = 'any'"
+        )
+        assert database.execute(there).fetchone() == (60,)

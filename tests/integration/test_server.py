@@ -1,12 +1,10 @@
-"""Prefect's server as `make server` starts it: requests that meet wait for each other."""
+"""The database of Prefect's server as `make server` starts it: its own file, in one connection."""
 
-import asyncio
 import os
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import pytest
 from prefect.settings import (
     PREFECT_HOME,
@@ -15,30 +13,8 @@ from prefect.settings import (
 )
 
 from blocks.server import keep_to_one_connection
-from tests.integration.server import Server
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-
-
-def test_no_request_is_refused(made_server: Server) -> None:
-    """By default some of these get 503, and a client sleeps two seconds."""
-
-    async def answers() -> list[int]:
-        async with httpx.AsyncClient(base_url=made_server.url, timeout=60) as client:
-            flow = (await client.post("/flows/", json={"name": "any"})).json()["id"]
-            asked = []
-            for n in range(60):
-                asked.append(client.post("/flow_runs/", json={"flow_id": flow}))
-                asked.append(client.post("/variables/", json={"name": f"v{n}", "value": "false"}))
-            return [answer.status_code for answer in await asyncio.gather(*asked)]
-
-    assert set(asyncio.run(answers())) == {201}
-    # it is Prefect's own file: what one server wrote, the next one shows, however it is started.
-    with sqlite3.connect(made_server.folder / "prefect/prefect.db") as database:
-        there = (
-            "SELECT count(*) FROM flow_run JOIN flow ON flow.id = flow_id WHERE flow.name = 'any'"
-        )
-        assert database.execute(there).fetchone() == (60,)
 
 
 @pytest.mark.parametrize("folder", ["plain", "a b%20c?d#e"])

@@ -1,9 +1,8 @@
-"""A whole night whose PostgreSQL is stopped hard in the middle of a load."""
+"""A whole night whose PostgreSQL is stopped hard in the middle of a load, or a build."""
 
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from tests.conftest import new_database
 from tests.integration import nights as n
 from tests.integration.crashing import crash, own_server
 from tests.integration.forker import Child, Kill
-from tests.integration.nights import FIRST, Nights, Place
+from tests.integration.nights import FIRST, SECOND, Nights, Place
 from tests.integration.snapshot import ALL
 
 # a batch is committed, the next one is sent; then the process stands still.
@@ -45,18 +44,19 @@ def after_first(
         yield place
 
 
-@contextmanager
-def cut_off(
-    nights: Nights, server: Any, after_first: Place, still: Kill, replace: dict[str, str]
-) -> Iterator[tuple[Place, Child]]:
-    """The second night on that server, which went down under it; it goes on and will notice."""
+@pytest.fixture
+def place(after_first: Place) -> Iterator[Place]:
+    """Where the second night begins, on that server."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with after_first.copied() as place:
-        child = nights.start(place, kill=still, replace=replace)
-        assert child.wait() == -signal.SIGSTOP, child.said
-        crash(server)
-        child.go_on()
-        yield place, child
+        yield place
+
+
+def cut_off(child: Child, server: Any) -> None:
+    """The server goes down under a run that stands still; the run goes on and will notice."""
+    assert child.wait() == -signal.SIGSTOP, child.said
+    crash(server)
+    child.go_on()
 
 
 def retries(child: Child, task: str) -> None:
@@ -66,34 +66,41 @@ def retries(child: Child, task: str) -> None:
         time.sleep(0.02)  # what is waited for needs the processor
 
 
-def test_it_comes_back(nights: Nights, server: Any, after_first: Place) -> None:
+def test_it_comes_back(nights: Nights, server: Any, place: Place) -> None:
     """Within the time that a task is tried again: the run completes by itself, and exactly."""
-    replace = n.NO_DBT | LONGER
-    with cut_off(nights, server, after_first, STILL, replace) as (place, child):
-        retries(child, "load_call_logs")
-        server.start()
-        assert child.wait() == 0, child.said
-        assert n.left_at(place).differences(nights.second) == []
+    child = nights.start(place, kill=STILL, replace=n.NO_DBT | LONGER)
+    cut_off(child, server)
+    retries(child, "load_call_logs")
+    server.start()
+    assert child.wait() == 0, child.said
+    assert n.left_at(place).differences(nights.second) == []
 
 
-def test_in_the_middle_of_dbt(nights: Nights, server: Any, after_first: Place) -> None:
-    """A build that lost its database is one that is tried again."""
+def test_in_the_middle_of_dbt(nights: Nights, server: Any, place: Place) -> None:
+    """A night that died there is loaded, and so skipped; the backfill builds the warehouse with it.
+    A build that lost its database is tried again.
+    """
+    child = nights.start(place, replace={}, kill=Kill("after", n.DBT_QUERY, nth=60))
+    assert child.wait() == -signal.SIGKILL, child.said
     still = Kill("before", n.DBT_QUERY, nth=60, signal=signal.SIGSTOP)
-    with cut_off(nights, server, after_first, still, LONGER) as (place, child):
-        retries(child, "run_dbt")
-        server.start()
-        assert child.wait() == 0, child.said
-        assert n.left_at(place).differences(nights.second, ALL) == []
+    child = nights.start_backfill(place, FIRST, SECOND, kill=still, replace=LONGER)
+    cut_off(child, server)
+    retries(child, "run_dbt")
+    server.start()
+    assert child.wait() == 0, child.said
+    assert "0 of 0 days completed, 2 were complete in the ledger already" in child.said
+    assert n.left_at(place).differences(nights.second, ALL) == []
 
 
-def test_it_stays_away(nights: Nights, server: Any, after_first: Place) -> None:
+def test_it_stays_away(nights: Nights, server: Any, place: Place) -> None:
     """The run fails cleanly; the next one, once the server is there, completes exactly."""
-    with cut_off(nights, server, after_first, STILL, n.NO_DBT) as (place, child):
-        assert child.wait() == 1
-        assert "✘ load_call_logs failed: PostgreSQL" in child.said
-        assert "Held back: run_dbt, cleanup_checkpoints." in child.said
-        assert "Traceback" not in child.said
-        server.start()
-        nights.run(place)
-        assert n.left_at(place).differences(nights.second) == []
+    child = nights.start(place, kill=STILL, replace=n.NO_DBT)
+    cut_off(child, server)
+    assert child.wait() == 1
+    assert "✘ load_call_logs failed: PostgreSQL" in child.said
+    assert "Held back: run_dbt, cleanup_checkpoints." in child.said
+    assert "Traceback" not in child.said
+    server.start()
+    nights.run(place)
+    assert n.left_at(place).differences(nights.second) == []
     assert Variable.get(FIRST_RUN) == "false"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -16,6 +17,11 @@ from blocks import embedded
 from blocks.resources import Resources
 from blocks.stores import LocalStore
 from tasks import locks
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+PROJECT = Path(__file__).parents[1] / "dbt"
 
 # the same examples at every run: a suite that sometimes fails tells nobody what changed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -122,6 +128,25 @@ def database(kept_database: str) -> Iterator[str]:
         connection.execute("CREATE SCHEMA public")
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
+
+
+@pytest.fixture(scope="session")
+def dbt_project(tmp_path_factory: pytest.TempPathFactory) -> "Manifest":
+    """The dbt project, parsed for a database called `warehouse`; needs none."""
+    from dbt.cli.main import dbtRunner
+
+    target = str(tmp_path_factory.mktemp("dbt"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CORETELECOMS_DBT_DATABASE", "warehouse")
+        answer = dbtRunner().invoke(
+            [
+                *("parse", "--quiet"),
+                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--target-path", target, "--log-path", target),
+            ]
+        )
+    assert answer.success, answer.exception
+    return answer.result  # type: ignore[return-value]
 
 
 @pytest.fixture

@@ -37,10 +37,16 @@ os.environ |= {
     "SSL_CERT_FILE": AUTHORITY.name,
     "CORETELECOMS_RETRY_SECONDS": "0.1",
     "POLARS_CLOUD_RETRY_INIT_BACKOFF_MS": "10",
-    # automations have a server of their own (test_deployments); who wants to know of events listens
-    # (test_publish): to write all of them down is a quarter of a server's work.
-    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    # what a server does beside its runs: automations have a server of their own (test_deployments);
+    # who wants to know of events listens (test_publish): to write all of them down is a quarter of
+    # a server's work.
+    **{
+        f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
+        for service in (
+            *("TRIGGERS", "EVENT_PERSISTER", "SCHEDULER", "LATE_RUNS", "FOREMAN", "REPOSSESSOR"),
+            *("CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS"),
+        )
+    },
 }
 
 

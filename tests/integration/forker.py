@@ -27,6 +27,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 ROOT = Path(__file__).parents[2]
 LOADED_FIRST = (
     "flows.cli",
@@ -39,12 +41,13 @@ LOADED_FIRST = (
     "prefect_dbt",
     "dbt.cli.main",
     "dbt.adapters.postgres",
+    "dbt.task.build",
+    "tasks.dbt_runner",
+    "blocks.embedded",
     "fastapi",
-    *(
-        "prefect_aws",
-        "prefect_dask",
-        "prefect_sqlalchemy",
-    ),  # which Prefect looks through for blocks
+    *("anyio._backends._asyncio", "prefect.utilities.visualization", "rich._emoji_codes"),
+    # which Prefect looks through for blocks:
+    *("prefect_aws", "prefect_dask", "prefect_sqlalchemy"),
 )
 
 
@@ -173,6 +176,7 @@ def serve() -> int:
     atexit.register(leave)  # first, so that it comes last
     for module in LOADED_FIRST:
         importlib.import_module(module)
+    _complete(BaseModel)
     assert threading.active_count() == 1
     gc.freeze()  # no collection in a child visits, and so copies, what was imported here
     print("ready", flush=True)  # noqa: T201
@@ -190,6 +194,14 @@ def serve() -> int:
                 break
         print(answer, flush=True)  # noqa: T201
     return exit_code
+
+
+def _complete(model: type[BaseModel]) -> None:
+    """Build the validators of its subclasses, which Prefect's models leave to their first use."""
+    for subclass in model.__subclasses__():
+        if not subclass.__pydantic_complete__:
+            subclass.model_rebuild()
+        _complete(subclass)
 
 
 def _run(plan: dict[str, Any]) -> int:

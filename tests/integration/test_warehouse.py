@@ -4,7 +4,7 @@ One database for the module and few builds: each costs seconds. Tests that chang
 """
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -12,6 +12,9 @@ from psycopg import sql
 
 from tasks.warehouse import environment
 from tests.integration.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 
 def november(day: int) -> date:
@@ -42,14 +45,13 @@ def call(key: str, status: str, made: int, who: str = "c2/a2") -> dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def project(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The dbt project, parsed once; its database has one name, which parsing keeps."""
+def project(
+    postgres: str, dbt_project: "Manifest", tmp_path_factory: pytest.TempPathFactory
+) -> Warehouse:
+    """The dbt project on a database of the name that it was parsed for."""
     server = psycopg.conninfo.conninfo_to_dict(postgres)
     dsn = f"postgresql://{server['user']}:@/warehouse?host={server['host']}"
-    _new_database(postgres)
-    project = Warehouse(dsn, tmp_path_factory.mktemp("dbt"))
-    project.manifest = project.dbt("parse").result
-    return project
+    return Warehouse(dsn, tmp_path_factory.mktemp("dbt"), dbt_project)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Warehouse:
 
     dsn: str
     target: Path
-    manifest: "Manifest | None" = field(default=None, repr=False)
+    manifest: "Manifest" = field(repr=False)
 
     def create(self) -> None:
         """Make the conformed tables, empty."""
@@ -127,11 +127,14 @@ class Warehouse:
     def dbt(self, *arguments: str) -> Any:
         """Run dbt; its result, whether it succeeded or not."""
         from dbt.cli.main import dbtRunner
+        from dbt_common.behavior_flags import BehaviorFlagRendered
 
         command, *options = arguments
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment(self.dsn).items():
                 patch.setenv(name, value)
+            # dbt reads the sources of the whole stack to learn which module asks: its own.
+            patch.setattr(BehaviorFlagRendered, "_default_source", lambda *_: "dbt")
             runner = dbtRunner(manifest=self.manifest)
             answer = runner.invoke(
                 [

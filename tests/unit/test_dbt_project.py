@@ -4,14 +4,17 @@ import importlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-Manifest = dict[str, Any]
+from tests.conftest import PROJECT
 
-PROJECT = Path(__file__).parents[2] / "dbt"
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest as DbtManifest
+
+Manifest = dict[str, Any]
 
 # a layer (folder under models/, snapshots, or a source) and what it may read
 LAYERS = {
@@ -26,20 +29,11 @@ LAYERS = {
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    """The project, parsed; needs no database."""
-    from dbt.cli.main import dbtRunner
-
-    target = tmp_path_factory.mktemp("dbt")
-    answer = dbtRunner().invoke(
-        [
-            "parse",
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-            *("--target-path", str(target), "--log-path", str(target), "--quiet"),
-        ]
-    )
-    assert answer.success, answer.exception
-    parsed: Manifest = json.loads((target / "manifest.json").read_text("utf-8"))
+def manifest(dbt_project: "DbtManifest", tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The project, parsed, as dbt writes it down."""
+    file = tmp_path_factory.mktemp("manifest") / "manifest.json"
+    dbt_project.write(str(file))
+    parsed: Manifest = json.loads(file.read_text("utf-8"))
     return parsed
 
 

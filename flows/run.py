@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from prefect import Task, allow_failure, get_client, get_run_logger, runtime
@@ -49,6 +50,7 @@ def run_name() -> str:
     return f"{flow}-{parameters.get('run_date') or checked_run_date(None)}"
 
 
+@cache  # for each task that it makes Prefect reads the source of the function
 def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
     """A stage's task under its name in the graph: `ingest` of `call_logs` is ingest_call_logs."""
     name = f"{task.name}_{entity}"

@@ -35,7 +35,7 @@ server.tell(server.TEMPORARY)
 os.environ |= {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "SSL_CERT_FILE": AUTHORITY.name,
-    "CORETELECOMS_RETRY_SECONDS": "0.1",
+    "CORETELECOMS_RETRY_SECONDS": "0.05",
     "POLARS_CLOUD_RETRY_INIT_BACKOFF_MS": "10",
     # what a server does beside its runs: automations have a server of their own (test_deployments);
     # who wants to know of events listens (test_publish): to write all of them down is a quarter of

@@ -192,7 +192,7 @@ def test_two_nights(server: Server, two_nights: list[dict[str, Any]], database: 
         assert complete.fetchall() == [(FIRST, 5), (SECOND, 3)]
     log = (server.folder / "worker.log").read_text()
     assert "Task run 'model fct_complaints' - " in log
-    assert "None" not in log
+    assert "Task run None" not in log
 
 
 def test_the_automations_fire(

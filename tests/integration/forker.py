@@ -177,6 +177,7 @@ def serve() -> int:
     for module in LOADED_FIRST:
         importlib.import_module(module)
     _complete(BaseModel)
+    _name_tasks()
     assert threading.active_count() == 1
     gc.freeze()  # no collection in a child visits, and so copies, what was imported here
     print("ready", flush=True)  # noqa: T201
@@ -202,6 +203,18 @@ def _complete(model: type[BaseModel]) -> None:
         if not subclass.__pydantic_complete__:
             subclass.model_rebuild()
         _complete(subclass)
+
+
+def _name_tasks() -> None:
+    """Make each stage's task for each entity, which a run does at their first use."""
+    from flows.run import named
+    from tasks.contracts import ENTITIES
+    from tasks.ingest import ingest
+    from tasks.load import load
+    from tasks.transform import transform
+
+    for task, entity in itertools.product((ingest, transform, load), ENTITIES):
+        named(task, entity)
 
 
 def _run(plan: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.client import HTTPConnection
@@ -164,26 +165,34 @@ def s3_server() -> Iterator[_Server]:
     moto.stop()
 
 
-@pytest.fixture
-def s3(s3_server: _Server, monkeypatch: pytest.MonkeyPatch) -> S3:
+@contextmanager
+def emptied(server: _Server) -> Iterator[S3]:
     """An S3 with the empty bucket `lake`, and AWS_* set so that everything finds it."""
-    moto = HTTPConnection(*s3_server.moto)
+    moto = HTTPConnection(*server.moto)
     moto.request("POST", "/moto-api/reset")
     moto.getresponse().read()
     moto.close()
-    s3_server.s3 = S3(s3_server.s3.endpoint)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server.s3.endpoint,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "2",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": "/nowhere/config",
-        "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3_server.s3.client().create_bucket(Bucket="lake")
-    return s3_server.s3
+    server.s3 = S3(server.s3.endpoint)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+            patch.delenv(name, raising=False)
+        for name, value in {
+            "AWS_ENDPOINT_URL": server.s3.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "2",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/nowhere/config",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",
+        }.items():
+            patch.setenv(name, value)
+        server.s3.client().create_bucket(Bucket="lake")
+        yield server.s3
+
+
+@pytest.fixture
+def s3(s3_server: _Server) -> Iterator[S3]:
+    """An S3 of this test's own, with the empty bucket `lake`."""
+    with emptied(s3_server) as s3:
+        yield s3

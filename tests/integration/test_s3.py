@@ -57,15 +57,20 @@ every_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 
 
 @pytest.fixture
-def store(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store that holds what every verb needs."""
+def empty(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with nothing in it, for verbs that never get so far as to look."""
     monkeypatch.chdir(tmp_path)
-    store = opened("s3://lake/some prefix/")
-    store.write(KEY_WITH_SPACE, b"id\n1\n")
-    store.write("small", b"1")
-    sink(store)
+    return opened("s3://lake/some prefix/")
+
+
+@pytest.fixture
+def store(s3: S3, empty: Store) -> Store:
+    """A store that holds what every verb needs."""
+    empty.write(KEY_WITH_SPACE, b"id\n1\n")
+    empty.write("small", b"1")
+    sink(empty)
     s3.headers.clear()
-    return store
+    return empty
 
 
 @every_verb
@@ -111,7 +116,7 @@ def test_objects_of_many_parts(s3: S3, store: Store, monkeypatch: pytest.MonkeyP
 
 
 @every_verb
-def test_a_missing_bucket(s3: S3, store: Store, verb: Callable[[Store], object]) -> None:
+def test_a_missing_bucket(s3: S3, empty: Store, verb: Callable[[Store], object]) -> None:
     with pytest.raises(ConfigurationError, match="The bucket nolake does not exist") as caught:
         verb(opened("s3://nolake/some prefix"))
     assert "s3://nolake/some prefix" in caught.value.where
@@ -137,11 +142,11 @@ def test_a_missing_object(s3: S3, store: Store, verb: Callable[[Store], object])
     ],
 )
 def test_wrong_credentials(
-    s3: S3, store: Store, verb: Callable[[Store], object], status: int, code: str
+    s3: S3, empty: Store, verb: Callable[[Store], object], status: int, code: str
 ) -> None:
     s3.fail(status, code)
     with pytest.raises(ConfigurationError, match="S3 refused access") as caught:
-        verb(store)
+        verb(empty)
     assert "AWS_*" in caught.value.todo
     assert KEY not in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -161,17 +166,17 @@ def test_throttling_that_passes(
 @every_verb
 @pytest.mark.parametrize("status", [503, 0], ids=["slow down", "connection cut"])
 def test_an_outage_that_lasts(
-    s3: S3, store: Store, verb: Callable[[Store], object], status: int
+    s3: S3, empty: Store, verb: Callable[[Store], object], status: int
 ) -> None:
     s3.fail(status, "SlowDown")
     with pytest.raises(StoreUnavailableError) as caught:
-        verb(store)
+        verb(empty)
     assert caught.value.where.startswith("s3://lake/some prefix")
 
 
 @pytest.mark.parametrize("verb", [download, sink, scan])
 def test_nobody_listens(
-    s3: S3, store: Store, verb: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
+    s3: S3, empty: Store, verb: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreUnavailableError, match="did not answer"):
@@ -179,10 +184,10 @@ def test_nobody_listens(
 
 
 @pytest.mark.parametrize("verb", [sink, scan])
-def test_a_bucket_in_another_region(s3: S3, store: Store, verb: Callable[[Store], object]) -> None:
+def test_a_bucket_in_another_region(s3: S3, empty: Store, verb: Callable[[Store], object]) -> None:
     s3.fail(301, "PermanentRedirect")
     with pytest.raises(ConfigurationError, match="another region") as caught:
-        verb(store)
+        verb(empty)
     assert "AWS_DEFAULT_REGION" in caught.value.todo
 
 
@@ -199,7 +204,7 @@ def test_a_bucket_in_another_region(s3: S3, store: Store, verb: Callable[[Store]
 )
 def test_settings_that_cannot_work(
     s3: S3,
-    store: Store,
+    empty: Store,
     verb: Callable[[Store], object],
     environment: dict[str, str | None],
     says: str,

@@ -1,10 +1,11 @@
 """The whole data path with sources and lake on S3: the same tables as from folders."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,8 @@ from tasks.references import Bronze, Loaded, Silver
 from tasks.silver import refine
 from tasks.tables import create_all_tables
 from tasks.upsert import load_static
-from tests.integration.s3_server import S3
+from tests.conftest import new_database
+from tests.integration.s3_server import S3, emptied
 
 DAY = date(2025, 11, 21)
 TABLES = (
@@ -44,6 +46,24 @@ def day(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def shared(s3_server: Any, day: Path) -> Iterator[S3]:
+    """An S3 with those files in the bucket `sources`."""
+    with emptied(s3_server) as s3:
+        s3.client().create_bucket(Bucket="sources")
+        for path in day.rglob("*.[cj]s*"):
+            key = path.relative_to(day).as_posix()
+            s3.client().upload_file(str(path), "sources", f"telecom/{key}")
+        yield s3
+
+
+@pytest.fixture
+def s3(shared: S3) -> Iterator[S3]:
+    """The same for one test, which may make it fail."""
+    yield shared
+    shared.fault = None
+
+
 @pytest.fixture
 def folders(resources: Resources, day: Path, tmp_path: Path) -> Resources:
     """Sample sources of a day in folders, web forms in the database, no tables loaded."""
@@ -54,14 +74,20 @@ def folders(resources: Resources, day: Path, tmp_path: Path) -> Resources:
     return replace(resources, batch_rows=1_000)
 
 
-@pytest.fixture
-def on_s3(s3: S3, folders: Resources, tmp_path: Path) -> Resources:
-    """The same sources on S3, and an empty lake there."""
-    s3.client().create_bucket(Bucket="sources")
-    for path in (tmp_path / "source").rglob("*.[cj]s*"):
-        key = path.relative_to(tmp_path / "source").as_posix()
-        s3.client().upload_file(str(path), "sources", f"telecom/{key}")
-    return replace(folders, source=opened("s3://sources/telecom"), lake=opened("s3://lake"))
+@pytest.fixture(scope="module")
+def on_s3(shared: S3, postgres: str) -> Iterator[Resources]:
+    """Sources and lake on S3, no web forms."""
+    with new_database(postgres) as dsn:
+        with connect(dsn) as connection:
+            create_all_tables(connection)
+        yield Resources(
+            platform="test",
+            source=opened("s3://sources/telecom"),
+            lake=opened("s3://lake"),
+            agents_url=None,
+            warehouse_dsn=dsn,
+            web_forms_dsn=dsn,
+        )
 
 
 def load(entity: Entity, silver: Silver, resources: Resources) -> Loaded:
@@ -76,10 +102,11 @@ def load_all(resources: Resources) -> list[list[tuple[object, ...]]]:
 
 
 def test_the_same_tables_as_from_folders(s3: S3, on_s3: Resources, folders: Resources) -> None:
-    from_s3 = load_all(on_s3)
+    s3.client().create_bucket(Bucket="whole")
+    from_s3 = load_all(replace(folders, source=on_s3.source, lake=opened("s3://whole")))
     assert all(from_s3)
     entities = [entity.name for entity in STATIC + COMPLAINTS]
-    assert list(s3.objects()) == sorted(
+    assert list(s3.objects("whole")) == sorted(
         [
             f"bronze/{name}/{DAY}.{kind}"
             for name in entities
@@ -97,7 +124,7 @@ def test_the_same_tables_as_from_folders(s3: S3, on_s3: Resources, folders: Reso
     assert load_all(folders) == from_s3
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def landed(on_s3: Resources) -> tuple[Bronze, Silver]:
     """Call logs of the day on S3, as far as silver; nobody is known, so they will be orphans."""
     bronze = land(CALL_LOGS, DAY, on_s3)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prefect.tasks import Task
 from prefect.variables import Variable
 
+from flows.run import named
 from tasks.state import FIRST_RUN
 from tests.conftest import new_database
 from tests.integration import nights as n
@@ -21,9 +23,16 @@ STILL = Kill("after", "tasks.copying:copy", nth=2, of="call_logs", signal=signal
 # seconds between attempts: by the first one the server is back, on a busy machine by the second.
 PATIENT = [2.0, 10.0]
 LONGER = {
-    f"tasks.{task}.retry_delay_seconds": "tests.integration.test_server_gone:PATIENT"
-    for task in ("ingest:ingest", "load:load", "warehouse:run_dbt")
+    "flows.daily:named": "tests.integration.test_server_gone:patient",
+    "tasks.warehouse:run_dbt.retry_delay_seconds": "tests.integration.test_server_gone:PATIENT",
 }
+
+
+def patient(task: Task[..., Any], entity: str) -> Task[..., Any]:
+    """A stage's task that waits so long."""
+    found = named(task, entity)
+    found.retry_delay_seconds = PATIENT
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What tests share: one real PostgreSQL a session, and a new database and stores for each test."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,8 @@ DBT = ("test_warehouse", "test_replay", "test_dbt_project")  # its first use in 
 # first one makes the database of Prefect's server for all of them, the second one needs none.
 LONGEST = (
     *("test_kill", "test_exact", "test_deployments", "test_gate", "test_docs", "test_dask"),
-    *(*DBT, "test_bad_input"),
+    *(*DBT, "test_bad_input", "test_screen", "test_gate_rules", "test_s3", "test_odd_input"),
+    *("test_retries", "test_platform"),
 )
 
 
@@ -70,6 +72,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays to the end: no search for garbage needs to look at it."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ NUL characters and broken UTF-8 are left out: they are errors, not rows.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -126,6 +127,25 @@ def _rows(
     draw: st.DrawFn, entity: str, customers: Sequence[str], agents: Sequence[str], fewest: int
 ) -> list[dict[str, Cell]]:
     """Rows by canonical column; some repeat an earlier one, with or without a change."""
+    columns = _columns(entity, tuple(customers), tuple(agents))
+    whole = st.fixed_dictionaries(columns)
+    rows: list[dict[str, Cell]] = []
+    for _ in range(draw(st.integers(fewest, MOST_ROWS))):
+        if rows and draw(st.integers(0, 3)) == 3:
+            row = dict(draw(st.sampled_from(rows)))
+            for column in draw(st.lists(st.sampled_from(list(columns)), max_size=2)):
+                row[column] = draw(_dressed(row[column]) | columns[column])
+        else:
+            row = draw(whole)
+        rows.append(row)
+    return rows
+
+
+@cache  # hypothesis looks through each new strategy before it draws from it
+def _columns(
+    entity: str, customers: tuple[str, ...], agents: tuple[str, ...]
+) -> dict[str, st.SearchStrategy[Cell]]:
+    """What an entity's columns may hold."""
     contract = ENTITIES[entity]
     columns = {column: cells(rule) for column, rule in contract.rules.items()}
     columns[contract.key] = _references(KEYS)
@@ -134,17 +154,7 @@ def _rows(
         columns["agent_id"] = _references(agents or KEYS)
     if entity == "sm_complaints":
         columns = {column: _in_json(column, values) for column, values in columns.items()}
-
-    rows: list[dict[str, Cell]] = []
-    for _ in range(draw(st.integers(fewest, MOST_ROWS))):
-        if rows and draw(st.integers(0, 3)) == 3:
-            row = dict(draw(st.sampled_from(rows)))
-            for column in draw(st.lists(st.sampled_from(list(columns)), max_size=2)):
-                row[column] = draw(_dressed(row[column]) | columns[column])
-        else:
-            row = draw(st.fixed_dictionaries(columns))
-        rows.append(row)
-    return rows
+    return columns
 
 
 def _references(known: Sequence[str]) -> st.SearchStrategy[Cell]:

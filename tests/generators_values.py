@@ -3,6 +3,8 @@
 Pools are plain lists, so that tests with many rows can draw from them without hypothesis.
 """
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from tests.oracle.entities import CHOICES, STATES
@@ -210,6 +212,7 @@ def decorated(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.builds("{}{}{}".format, _SPACES | st.just(""), values, _SPACES)
 
 
+@cache
 def cells(rule: str) -> st.SearchStrategy[str | None]:
     """What a source may hold where this rule applies; shrinks towards the rule's good values."""
     pool = st.sampled_from(POOLS[rule])

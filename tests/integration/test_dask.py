@@ -55,6 +55,7 @@ def cluster(
         yield cluster, dsn
         cluster.close()
         runners._local_cluster.cache_clear()
+        os.environ.pop("PREFECT_API_URL", None)  # Dask left it here for its workers to inherit
 
 
 def setting(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:

@@ -178,11 +178,13 @@ def test_ctrl_c_leaves_no_server(
     prefect_server: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The run's own one stops, and its threads, which go on meanwhile, start no other."""
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)  # there, it would start none
     with made_once(tmp_path / "prefect.db", tmp_path_factory):
         program = subprocess.Popen(
             [sys.executable, "-c", ASKING],
             cwd=ROOT,
-            env=os.environ | {"PREFECT_HOME": str(tmp_path)},
+            env=environment,
             start_new_session=True,
         )
         assert program.wait() == 130

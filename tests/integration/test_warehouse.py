@@ -3,6 +3,7 @@
 One database for the module and few builds: each costs seconds. Tests that change it build it anew.
 """
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +239,8 @@ def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     # words and dates that a source may get wrong are no failure.
     warned = {name for name, status in statuses.items() if status == "warn"}
     assert warned == {"unknown_words", "complaints_before_their_date"}
+    of_tests = r"\d+ of \d+ WARN |Warning in test |Got \d+ result"
+    assert [text for text in warehouse.warnings if not re.match(of_tests, text)] == []
     assert warehouse.rows(_BUILT) == [(november(20),)]
     assert warehouse.rows(_UNDESCRIBED) == []
     # by hand every test looks at every row, though nothing is left to build

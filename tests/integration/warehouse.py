@@ -40,6 +40,7 @@ class Warehouse:
     dsn: str
     target: Path
     manifest: "Manifest" = field(repr=False)
+    warnings: list[str] = field(default_factory=list)  # what the last run of dbt warned of
 
     def create(self) -> None:
         """Make the conformed tables, empty."""
@@ -135,7 +136,8 @@ class Warehouse:
                 patch.setenv(name, value)
             # dbt reads the sources of the whole stack to learn which module asks: its own.
             patch.setattr(BehaviorFlagRendered, "_default_source", lambda *_: "dbt")
-            runner = dbtRunner(manifest=self.manifest)
+            self.warnings.clear()
+            runner = dbtRunner(manifest=self.manifest, callbacks=[self._listen])
             answer = runner.invoke(
                 [
                     command,
@@ -148,6 +150,10 @@ class Warehouse:
         if isinstance(answer.exception, Exception):
             raise answer.exception
         return answer
+
+    def _listen(self, event: Any) -> None:
+        if event.info.level == "warn":
+            self.warnings.append(event.info.msg)
 
     def build(self, *options: str) -> dict[str, str]:
         """Build, without dbt's unit tests; the status of each node by name.

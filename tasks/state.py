@@ -82,8 +82,9 @@ def _load_type(platform: str, refresh_static: bool) -> LoadType:
         return LoadType.INITIAL
     if empty := empty_static_tables(platform):
         names = " and ".join(f"conformed.{name}" for name in empty)
+        names += " are" if len(empty) > 1 else " is"
         warning = (
-            f"The Variable {FIRST_RUN} says false, but {names} is empty: "
+            f"The Variable {FIRST_RUN} says false, but {names} empty: "
             "taking the initial path (a new or restored database?)"
         )
         logger().warning(warning)

@@ -157,7 +157,8 @@ def test_an_empty_table(
     assert set(STATIC) <= set(bodies.ran)
     assert graph.flow_run(end).name.endswith("-initial")
     names = " and ".join(f"conformed.{table}" for table in empty)
-    warning = f"The Variable {FIRST_RUN} says false, but {names} is empty"
+    are = "is" if len(empty) == 1 else "are"
+    warning = f"The Variable {FIRST_RUN} says false, but {names} {are} empty"
     assert any(warning in record.getMessage() for record in caplog.records)
     assert Variable.get(FIRST_RUN) == "false"
 

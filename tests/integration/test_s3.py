@@ -116,7 +116,7 @@ def test_objects_of_many_parts(s3: S3, store: Store, monkeypatch: pytest.MonkeyP
 
 
 @every_verb
-def test_a_missing_bucket(s3: S3, empty: Store, verb: Callable[[Store], object]) -> None:
+def test_a_missing_bucket(empty: Store, verb: Callable[[Store], object]) -> None:
     with pytest.raises(ConfigurationError, match="The bucket nolake does not exist") as caught:
         verb(opened("s3://nolake/some prefix"))
     assert "s3://nolake/some prefix" in caught.value.where
@@ -176,7 +176,7 @@ def test_an_outage_that_lasts(
 
 @pytest.mark.parametrize("verb", [download, sink, scan])
 def test_nobody_listens(
-    s3: S3, empty: Store, verb: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
+    empty: Store, verb: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreUnavailableError, match="did not answer"):
@@ -203,7 +203,6 @@ def test_a_bucket_in_another_region(s3: S3, empty: Store, verb: Callable[[Store]
     ids=["no credentials", "no secret", "no such profile", "endpoint without scheme"],
 )
 def test_settings_that_cannot_work(
-    s3: S3,
     empty: Store,
     verb: Callable[[Store], object],
     environment: dict[str, str | None],

@@ -29,6 +29,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tests.integration.dbt_spared import spare_dbt
+
 ROOT = Path(__file__).parents[2]
 LOADED_FIRST = (
     "flows.cli",
@@ -176,6 +178,7 @@ def serve() -> int:
     atexit.register(leave)  # first, so that it comes last
     for module in LOADED_FIRST:
         importlib.import_module(module)
+    spare_dbt()
     _complete(BaseModel)
     _name_tasks()
     assert threading.active_count() == 1

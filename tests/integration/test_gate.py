@@ -1,8 +1,8 @@
 """The truth table of the gate: every task failing alone, and every pair across the two sides.
 
-With the Variable unset, true and false. Unset and true share the initial path, and before the set-up
-is done nobody reads it: where a task of the complaint side fails, runs that differ in nothing else
-are run once, with the Variable unset.
+With the Variable unset, true and false. Unset and true share the initial path, and nobody reads it
+before the set-up is done: where a task of the complaint side fails, runs that differ in nothing
+else are run once, with the Variable unset.
 
 What must come out is reasoned from the rules in `graph.expected`; what came out is read from
 Prefect's server, from the flow run's own end, and from the bodies that ran.

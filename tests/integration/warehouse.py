@@ -13,6 +13,7 @@ from psycopg import sql
 from tasks.contracts import AGENTS, CUSTOMERS, ENTITIES, Entity
 from tasks.tables import conformed, create_all_tables, day_name, names
 from tasks.warehouse import PROJECT, environment
+from tests.integration.dbt_spared import spare_dbt
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -128,14 +129,12 @@ class Warehouse:
     def dbt(self, *arguments: str) -> Any:
         """Run dbt; its result, whether it succeeded or not."""
         from dbt.cli.main import dbtRunner
-        from dbt_common.behavior_flags import BehaviorFlagRendered
 
+        spare_dbt()
         command, *options = arguments
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment(self.dsn).items():
                 patch.setenv(name, value)
-            # dbt reads the sources of the whole stack to learn which module asks: its own.
-            patch.setattr(BehaviorFlagRendered, "_default_source", lambda *_: "dbt")
             self.warnings.clear()
             runner = dbtRunner(manifest=self.manifest, callbacks=[self._listen])
             answer = runner.invoke(
@@ -144,7 +143,7 @@ class Warehouse:
                     *options,
                     *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
                     *("--target-path", str(self.target), "--log-path", str(self.target)),
-                    *("--quiet", "--log-level-file", "none"),
+                    *("--quiet", "--log-level-file", "none", "--no-write-json"),
                 ]
             )
         if isinstance(answer.exception, Exception):

@@ -16,13 +16,16 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.settings import PREFECT_API_URL
+from prefect.variables import Variable
 
 from blocks.resources import resolve
 from tasks import locks
+from tasks.state import FIRST_RUN
 from tests.integration.conftest import made_once
+from tests.integration.nights import FIRST, Nights
 
 ROOT = Path(__file__).parents[2]
-DAY = "2025-11-20"
+DAY = str(FIRST)
 COMMAND = [sys.executable, "-m", "flows.daily", "--run-date", DAY]
 
 
@@ -88,15 +91,14 @@ def terminal(*arguments: str) -> Iterator[Terminal]:
             program.process.kill()
 
 
-@pytest.fixture
-def broken(local: Path) -> Path:
-    folder = local / "sources" / "customers"
+def break_customers(home: Path) -> None:
+    folder = home / "sources" / "customers"
     folder.mkdir(parents=True)
     (folder / "customers_dataset.csv").write_text("customer_id,nom\n1,2\n")
-    return local
 
 
-def test_a_failure_on_a_terminal(broken: Path) -> None:
+def test_a_failure_on_a_terminal(local: Path) -> None:
+    break_customers(local)
     with terminal() as program:
         assert program.ended() == 1
     picture, _, after = program.text().rpartition("cleanup_checkpoints")
@@ -109,14 +111,13 @@ def test_a_failure_on_a_terminal(broken: Path) -> None:
     assert "Traceback" not in program.text()
 
 
-def test_a_failure_in_plain_lines(broken: Path) -> None:
-    environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
-    done = subprocess.run(
-        COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr == ""
-    lines = done.stdout.split("\n")
+def test_a_failure_in_plain_lines(nights: Nights) -> None:
+    Variable.unset(FIRST_RUN)
+    with nights.before.copied() as place:
+        break_customers(place.home)
+        child = nights.start(place, FIRST)
+        assert child.wait() == 1
+    lines = child.said.split("\n")
     assert lines[0].startswith(f"starting   daily {DAY}, with Prefect at http://")
     assert any(re.match(r"done       ingest_call_logs  \d+ rows  \d", line) for line in lines)
     assert any(re.match(r"failed     ingest_customers  .*missing name", line) for line in lines)

@@ -37,17 +37,17 @@ INITIAL = [
     Kill("before", "prefect.variables:Variable.set"),
     Kill("after", "prefect.variables:Variable.set"),
 ]
+CALL_LOGS = [
+    Kill("before", "tasks.tables:clear_staging"),
+    Kill("after", "tasks.bronze:write_parquet", of="bronze/call_logs"),
+    Kill("before", "tasks.transform:refine", of="call_logs"),
+    Kill("after", "psycopg:Copy.write", nth=2),
+    Kill("after", "tasks.conform:replace_rejected", of="call_logs"),
+    Kill("after", "tasks.conform:swap_in", of="call_logs"),
+    Kill("after", "tasks.load:load_day", of="call_logs"),
+]
 # one channel each: the others go their way meanwhile, and what they have copied stays copied.
-INCREMENTAL = {
-    "call_logs": [
-        Kill("before", "tasks.tables:clear_staging"),
-        Kill("after", "tasks.bronze:write_parquet", of="bronze/call_logs"),
-        Kill("before", "tasks.transform:refine", of="call_logs"),
-        Kill("after", "psycopg:Copy.write", nth=2),
-        Kill("after", "tasks.conform:replace_rejected", of="call_logs"),
-        Kill("after", "tasks.conform:swap_in", of="call_logs"),
-        Kill("after", "tasks.load:load_day", of="call_logs"),
-    ],
+OTHERS = {
     "sm_complaints": [
         Kill("after", "tasks.ingest:land", of="sm_complaints"),
         Kill("after", "tasks.silver:write_parquet", of="silver/sm_complaints"),
@@ -81,7 +81,7 @@ def test_the_first_night(nights: Nights) -> None:
     assert Variable.get(FIRST_RUN) == "false"
 
 
-@pytest.mark.parametrize("kills", INCREMENTAL.values(), ids=INCREMENTAL)
+@pytest.mark.parametrize("kills", OTHERS.values(), ids=OTHERS)
 def test_a_later_night(nights: Nights, kills: Sequence[Kill]) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
@@ -91,11 +91,13 @@ def test_a_later_night(nights: Nights, kills: Sequence[Kill]) -> None:
 
 
 def test_committed_batches_are_not_copied_again(nights: Nights) -> None:
+    """A later night that dies at each step of the call logs, and then while it copies them."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     rows = len(nights.second.lake[f"silver/call_logs/{SECOND}.parquet"])
     batches = -(-rows // int(n.SETTINGS["CORETELECOMS_BATCH_ROWS"]))
     committed = 0
     with nights.after_first.copied() as place:
+        killed(nights, place, CALL_LOGS)
         for nth in (1, 2, 3):  # the nth batch was sent, those before it are committed
             killed(nights, place, [Kill("after", "tasks.copying:copy", nth=nth, of="call_logs")])
             committed += nth - 1

@@ -117,11 +117,11 @@ def kept_database(postgres: str) -> Iterator[str]:
         yield dsn
 
 
-@pytest.fixture
-def database(kept_database: str) -> Iterator[str]:
-    """An empty database of this test's own. To empty it costs half of making one."""
-    yield kept_database
-    with psycopg.connect(kept_database, autocommit=True) as connection:
+@contextmanager
+def emptied(dsn: str) -> Iterator[str]:
+    """A database, empty again after the block. To empty it costs half of making one."""
+    yield dsn
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -135,6 +135,13 @@ def database(kept_database: str) -> Iterator[str]:
         connection.execute("CREATE SCHEMA public")
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
+
+
+@pytest.fixture
+def database(kept_database: str) -> Iterator[str]:
+    """An empty database of this test's own."""
+    with emptied(kept_database):
+        yield kept_database
 
 
 @pytest.fixture(scope="session")

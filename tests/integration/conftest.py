@@ -99,6 +99,19 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def parsed_once(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """dbt finds parsed in this home what it has parsed in another one, for the kept database."""
+    here = home / "dbt/target/partial_parse.msgpack"
+    kept = tmp_path_factory.getbasetemp() / here.name
+    if kept.exists():
+        here.parent.mkdir(parents=True)
+        shutil.copy(kept, here)
+    yield
+    if here.exists():
+        shutil.copy(here, kept)
+
+
 @pytest.fixture
 def local(
     prefect_server: None,
@@ -125,14 +138,8 @@ def local(
     settings.cache_clear()
     forget()
     Variable.unset(FIRST_RUN)
-    parsed = home / "dbt/target/partial_parse.msgpack"
-    parsed_once = tmp_path_factory.getbasetemp() / parsed.name
-    if parsed_once.exists():
-        parsed.parent.mkdir(parents=True)
-        shutil.copy(parsed_once, parsed)
-    yield home
-    if parsed.exists():
-        shutil.copy(parsed, parsed_once)
+    with parsed_once(home, tmp_path_factory):
+        yield home
     Variable.unset(FIRST_RUN)
     settings.cache_clear()
     forget()

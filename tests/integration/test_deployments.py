@@ -19,9 +19,9 @@ from blocks.resources import Resources
 from blocks.stores import LocalStore
 from tasks.contracts import STATIC
 from tasks.tables import create_all_tables
-from tests.conftest import new_database
+from tests.conftest import emptied, new_database
 from tests.integration.by_hand import CHANNELS, load_landed
-from tests.integration.conftest import made_once
+from tests.integration.conftest import made_once, parsed_once
 from tests.integration.server import ROOT, Server, ended, running, wait_for
 from tests.integration.snapshot import differing, snapshot
 
@@ -56,9 +56,9 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def database(postgres: str) -> Iterator[str]:
-    with new_database(postgres) as dsn:
-        yield dsn
+def database(kept_database: str) -> Iterator[str]:
+    with emptied(kept_database):
+        yield kept_database
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,7 @@ def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with ExitStack() as stack:
         with made_once(server.prefect_database, tmp_path_factory):
             stack.enter_context(running(server))
+        stack.enter_context(parsed_once(server.folder / "home", tmp_path_factory))
         yield server
 
 

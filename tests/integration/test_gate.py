@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import State
 from prefect.variables import Variable
 
@@ -97,11 +96,9 @@ def runs(bodies: Bodies, request: pytest.FixtureRequest) -> Runs:
     meanwhile, and no test waits for it.
     """
     made = Runs(bodies)
-    # nobody reads these runs' logs.
-    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
-        for item in request.session.items:
-            if isinstance(item, pytest.Function) and item.originalname == test_truth_table.__name__:
-                made.ended(*item.callspec.params.values())  # type: ignore[arg-type]
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.originalname == test_truth_table.__name__:
+            made.ended(*item.callspec.params.values())  # type: ignore[arg-type]
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import psycopg
@@ -80,8 +80,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The DSN of an embedded PostgreSQL that lives as long as the session.
+def postgres_server() -> Iterator[Any]:
+    """An embedded PostgreSQL that lives as long as the session.
 
     Not under pytest's folder: as root the server runs as a user of its own, and each pytest that
     starts meanwhile closes that folder to others.
@@ -90,12 +90,17 @@ def postgres() -> Iterator[str]:
         TemporaryDirectory(prefix="coretelecoms-", ignore_cleanup_errors=True) as folder,
         embedded.server(Path(folder)) as server,
     ):
-        dsn = server.get_uri()
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            # what tests write needn't outlive the machine.
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # what tests write must outlive PostgreSQL, not the machine.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
-        yield dsn
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: Any) -> str:
+    """Its DSN."""
+    return str(postgres_server.get_uri())
 
 
 @contextmanager

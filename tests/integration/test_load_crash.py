@@ -1,7 +1,6 @@
 """PostgreSQL itself is stopped hard in the middle of a load, and comes back."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,15 @@ from blocks.resources import Resources
 from tasks import conform
 from tasks.conform import load_day
 from tasks.contracts import CALL_LOGS
-from tests.integration.crashing import crash, own_server
+from tests.integration.crashing import crash
 from tests.integration.days import call_logs, calls, known_parties, query
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with own_server(tmp_path_factory.mktemp("crash")) as server:
-        yield server
+@pytest.fixture
+def server(resources: Resources, postgres_server: Any) -> Iterator[Any]:
+    """The session's one, which is up again after the test, however that ended."""
+    yield postgres_server
+    postgres_server.start()
 
 
 @pytest.mark.parametrize("at", ["a batch", "the swap", "the ledger"])
@@ -30,9 +30,8 @@ def test_a_crash_loses_no_row_and_repeats_none(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resources = replace(resources, warehouse_dsn=server.get_uri())
     known_parties(resources)
-    load_day(CALL_LOGS, call_logs(calls(5), fingerprint=at).write(resources), resources)
+    load_day(CALL_LOGS, call_logs(calls(5), fingerprint="old").write(resources), resources)
     rows = calls(40)
     rows[11]["agent_id"] = "nobody"
     silver = call_logs(rows, fingerprint="new").write(resources)

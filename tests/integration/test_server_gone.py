@@ -11,9 +11,8 @@ from prefect.variables import Variable
 
 from flows.run import named
 from tasks.state import FIRST_RUN
-from tests.conftest import new_database
 from tests.integration import nights as n
-from tests.integration.crashing import crash, own_server
+from tests.integration.crashing import crash
 from tests.integration.forker import Child, Kill
 from tests.integration.nights import FIRST, SECOND, Nights, Place
 from tests.integration.snapshot import ALL
@@ -35,30 +34,19 @@ def patient(task: Task[..., Any], entity: str) -> Task[..., Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with own_server(tmp_path_factory.mktemp("gone")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def after_first(
-    nights: Nights, server: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
-    """A first night on that server."""
-    Variable.unset(FIRST_RUN)
-    with new_database(server.get_uri()) as dsn:
-        place = Place(tmp_path_factory.mktemp("gone") / "home", dsn, server.get_uri())
-        nights.run(place, FIRST)
+@pytest.fixture
+def place(nights: Nights) -> Iterator[Place]:
+    """Where the second night begins."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with nights.after_first.copied() as place:
         yield place
 
 
 @pytest.fixture
-def place(after_first: Place) -> Iterator[Place]:
-    """Where the second night begins, on that server."""
-    Variable.set(FIRST_RUN, "false", overwrite=True)
-    with after_first.copied() as place:
-        yield place
+def server(place: Place, postgres_server: Any) -> Iterator[Any]:
+    """Its server, the session's one, which is up again after the test, however that ended."""
+    yield postgres_server
+    postgres_server.start()
 
 
 def cut_off(child: Child, server: Any) -> None:

@@ -104,9 +104,9 @@ def postgres(postgres_server: Any) -> str:
 
 
 @contextmanager
-def new_database(server: str) -> Iterator[str]:
+def new_database(server: str, name: str | None = None) -> Iterator[str]:
     """The DSN of a new, empty database, dropped at the end of the block."""
-    name = f"test_{uuid4().hex[:12]}"
+    name = name or f"test_{uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     parts = psycopg.conninfo.conninfo_to_dict(server)

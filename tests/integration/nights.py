@@ -33,6 +33,7 @@ from psycopg import sql
 
 from blocks import samples
 from tasks.state import FIRST_RUN
+from tests.conftest import new_database
 from tests.integration.forker import Child, Forker
 from tests.integration.snapshot import ALL, LOADED, Tables, differing, snapshot
 
@@ -184,7 +185,8 @@ class Nights:
 def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
     """The two undisturbed nights, and all that tests need to begin where they began or ended."""
     with ExitStack() as places:
-        empty = places.enter_context(_database(Place(folder / "before", server, server), "before"))
+        dsn = places.enter_context(new_database(server, "before"))
+        empty = Place(folder / "home-before", dsn, server)
         Variable.unset(FIRST_RUN)
         after = places.enter_context(empty.copied("after_first"))
         samples.ensure(after.home / "sources", after.dsn, FIRST)
@@ -203,17 +205,6 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
             nights.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
         yield nights
         Variable.unset(FIRST_RUN)
-
-
-@contextmanager
-def _database(place: Place, name: str) -> Iterator[Place]:
-    home = place.home.with_name(f"home-{name}")
-    dsn = psycopg.conninfo.conninfo_to_dict(place.server)
-    with psycopg.connect(place.server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield Place(home, f"postgresql://{dsn['user']}:@/{name}?host={dsn['host']}", place.server)
-    with psycopg.connect(place.server, autocommit=True) as connection:  # a test may have cut it
-        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
 def last_flow_run(name: str) -> FlowRun:

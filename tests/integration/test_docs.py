@@ -112,6 +112,8 @@ def test_command(
         check=False,
     )
     assert done.returncode == 0, f"{command.page.name}: {command.text}\n{done.stdout}{done.stderr}"
+    if command.text.startswith("make run"):
+        assert done.stderr == ""
     if command.text == "make dbt-docs":
         page = checkout / ".coretelecoms/dbt/target/static_index.html"
         assert "fct_complaint_lifecycle" in page.read_text("utf-8")

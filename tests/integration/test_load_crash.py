@@ -1,7 +1,6 @@
 """PostgreSQL itself is stopped hard in the middle of a load, and comes back."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,6 @@ def test_a_crash_loses_no_row_and_repeats_none(
     at: str,
     server: Any,
     resources: Resources,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known_parties(resources)

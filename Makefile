@@ -9,24 +9,24 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help run install test lint format lock backfill psql server bench dbt dbt-docs screenshots clean
 
-help: ## this list
+help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: .venv/run ## the daily run on the embedded default; ARGS="--run-date 2025-11-21"
+run: .venv/run ## do the daily run on the embedded default; ARGS="--run-date 2025-11-21"
 	@$(BIN)/python -m flows.daily $(ARGS)
 
-backfill: .venv/run ## a range of run dates; ARGS="--from 2025-11-20 --to 2025-11-23"
+backfill: .venv/run ## load a range of run dates; ARGS="--from 2025-11-20 --to 2025-11-23"
 	@$(BIN)/python -m flows.backfill $(ARGS)
 
-install: .venv/dev ## set-up for work on the project: .venv with the locked requirements
+install: .venv/dev ## install what work on the project needs: .venv with the locked requirements
 
-# a part runs in one process; all of it in one for each core, up to three, with a PostgreSQL and a
-# Prefect server of its own.
+# some tests run in one process; all of them in one a core, up to three, each with a PostgreSQL and
+# a Prefect server of its own.
 ALL := -n logical --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
-test: .venv/dev ## all tests, or some: ARGS="tests/unit -k cleaning"
+test: .venv/dev ## run all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
 
-lint: .venv/dev ## ruff and mypy
+lint: .venv/dev ## check the code with ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -35,14 +35,14 @@ format: .venv/dev ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: .venv/uv ## resolve pyproject.toml anew into requirements/*.lock
+lock: .venv/uv ## resolve pyproject.toml again into requirements/*.lock
 	$(COMPILE) --upgrade pyproject.toml -o requirements/run.lock
 	$(COMPILE) --upgrade --extra sheets --extra dask --extra dev -c requirements/run.lock \
 		pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --upgrade --extra bench -c requirements/dev.lock \
 		pyproject.toml -o requirements/bench.lock
 
-bench: .venv/bench ## all measurements (about three quarters of an hour), into docs/performance.md
+bench: .venv/bench ## take all measurements (about 45 minutes), into docs/performance.md
 	$(BIN)/python -m bench.load
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.json_day
@@ -51,19 +51,19 @@ bench: .venv/bench ## all measurements (about three quarters of an hour), into d
 	$(BIN)/python -m bench.warehouse
 	$(BIN)/python -m bench.report
 
-psql: .venv/run ## a SQL prompt on the embedded PostgreSQL
+psql: .venv/run ## open a SQL prompt on the embedded PostgreSQL
 	@$(BIN)/python -m blocks.embedded $(ARGS)
 
-dbt: .venv/run ## dbt by hand on the embedded PostgreSQL; ARGS="build --full-refresh"
+dbt: .venv/run ## run dbt by hand on the embedded PostgreSQL; ARGS="build --full-refresh"
 	@$(BIN)/python -m tasks.dbt_command $(ARGS)
 
-dbt-docs: .venv/run ## the warehouse's documentation, as one page to open in a browser
+dbt-docs: .venv/run ## write the warehouse's documentation, one page to open in a browser
 	@$(BIN)/python -m tasks.dbt_command docs generate --static
 
-server: .venv/run ## Prefect's server with its UI, on http://127.0.0.1:4200
+server: .venv/run ## start Prefect's server with its UI, on http://127.0.0.1:4200
 	$(BIN)/python -m blocks.server $(ARGS)
 
-screenshots: .venv/run ## take the README's pictures anew, in Debian's Chromium (installed if need be)
+screenshots: .venv/run ## take the README's pictures again, in Debian's Chromium (installed if missing)
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { $(AS_ROOT) apt-get update -qq && \
 		$(AS_ROOT) apt-get install -qq --no-install-recommends chromium fonts-dejavu-core; }
 	@$(BIN)/python docs/screenshots/take.py
@@ -71,7 +71,7 @@ screenshots: .venv/run ## take the README's pictures anew, in Debian's Chromium 
 clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
 	rm -rf .coretelecoms
 
-# .venv/<stamp> tells what is installed; a changed lock file installs again.
+# .venv/<stamp> says what is installed; a changed lock file installs again.
 .venv/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }

@@ -59,7 +59,7 @@ class Platform(Block):
     agents_url: str | None = Field(
         default=None,
         description="A CSV (path or s3:// address) or the address of a Google Sheet; "
-        "without it, agents/agents.csv beside the other sources.",
+        "without it, agents/agents.csv next to the other sources.",
     )
     sheet_credentials: Secret | None = Field(
         default=None, description="JSON key of the Google service account that reads the sheet."
@@ -71,10 +71,10 @@ class Platform(Block):
         "without it, the warehouse.",
     )
     alerts: SlackWebhook | None = Field(
-        default=None, description="Hears of failed runs; without it, nobody does."
+        default=None, description="Gets messages about failed runs; without it, there are none."
     )
     notify_on_success: bool = Field(
-        default=False, description="Whether alerts hear of completed runs, too."
+        default=False, description="Whether completed runs get a message, too."
     )
     batch_rows: int = Field(default=100_000, gt=0, description="Rows of one COPY batch.")
 

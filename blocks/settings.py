@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     agents_url: str | None = Field(
         default=None,
         description="A CSV (folder path or `s3://`) or the address of a Google Sheet. "
-        "Default: `agents/agents.csv` beside the other sources.",
+        "Default: `agents/agents.csv` next to the other sources.",
     )
     web_forms_dsn: str | None = Field(
         default=None,
@@ -57,20 +57,20 @@ class Settings(BaseSettings):
     slack_webhook_url: str | None = Field(
         default=None,
         repr=False,
-        description="Slack incoming webhook that hears of failed runs. Default: nobody hears.",
+        description="Slack incoming webhook for messages about failed runs. Default: no messages.",
     )
-    slack_on_success: bool = Field(default=False, description="Tell Slack of completed runs, too.")
+    slack_on_success: bool = Field(default=False, description="Send a message about completed runs, too.")
     batch_rows: int = Field(
         default=100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
     )
     retry_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="Wait before the first retry of a transient error; the second waits twice it.",
+        description="Wait before the first retry of a transient error; the second waits twice as long.",
     )
     task_runner: Literal["threads", "dask"] = Field(
         default="threads",
-        description="Where a run's tasks go: threads, or a Dask cluster (extra `dask`).",
+        description="Where a run's tasks run: threads, or a Dask cluster (extra `dask`).",
     )
     dask_address: str | None = Field(
         default=None,

@@ -125,7 +125,7 @@ def _places(run: Run) -> Iterable[str]:
     if run.state.is_completed():
         yield "- Warehouse: schema `analytics`, described in `docs/warehouse.md`"
     else:
-        yield "- What to do after a failed night: `docs/runbooks/failed-night.md`"
+        yield "- What to do after a failed run: `docs/runbooks/failed-run.md`"
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[list[Any]]) -> str:

@@ -77,7 +77,7 @@ def test_a_failed_run_says_what_failed() -> None:
     assert "| `ingest_call_logs` | Failed |" in text
     assert "| `load_call_logs` | held back |" in text
     assert "Nothing was loaded." in text
-    assert "docs/runbooks/failed-night.md" in text
+    assert "docs/runbooks/failed-run.md" in text
 
 
 def test_static_rows_are_told_apart() -> None:

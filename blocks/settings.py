@@ -59,14 +59,17 @@ class Settings(BaseSettings):
         repr=False,
         description="Slack incoming webhook for messages about failed runs. Default: no messages.",
     )
-    slack_on_success: bool = Field(default=False, description="Send a message about completed runs, too.")
+    slack_on_success: bool = Field(
+        default=False, description="Send a message about completed runs, too."
+    )
     batch_rows: int = Field(
         default=100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
     )
     retry_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="Wait before the first retry of a transient error; the second waits twice as long.",
+        description="Wait before the first retry of a transient error; "
+        "the second waits twice as long.",
     )
     task_runner: Literal["threads", "dask"] = Field(
         default="threads",

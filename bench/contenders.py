@@ -15,12 +15,12 @@ import polars as pl
 import psycopg
 
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from tasks.bronze import land
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS
-from tasks.references import Silver
-from tasks.silver import refine
+from blocks.stores.local import LocalStore
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import CALL_LOGS
+from tasks.entities.references import Silver
+from tasks.loading.day import load_day
+from tasks.reading.land import land
 
 RUN_DATE = date(2025, 11, 21)
 BATCH = 100_000

@@ -57,9 +57,10 @@ def prefect_server(kind: str) -> Iterator[str]:
 
 def empty_bodies(times: dict[str, float]) -> None:
     """Replace what the tasks do by nothing; `times` gets when the measured ones ended or began."""
-    from tasks import ingest, load, state, tables, transform, warehouse
-    from tasks.references import Bronze, Loaded, Silver
-    from tasks.state import LoadType
+    from tasks import gate, ingest, load, transform, warehouse
+    from tasks.entities.references import Bronze, Loaded, Silver
+    from tasks.gate import LoadType
+    from tasks.loading import tables
 
     def land(entity: Any, run_date: date, *_: Any) -> Bronze:
         return Bronze(entity.name, run_date, "", "", "", 0)
@@ -82,7 +83,7 @@ def empty_bodies(times: dict[str, float]) -> None:
     ingest.land, ingest.samples.ensure = land, nothing  # type: ignore[assignment]
     transform.refine = refine  # type: ignore[assignment]
     load.load_day = load.load_static = loaded  # type: ignore[assignment]
-    state._load_type = load_type
+    gate._load_type = load_type
     tables.create_all_tables = nothing  # type: ignore[assignment]
     tables.clear_staging = tables.cleanup_checkpoints = nothing
     warehouse._build = lambda _: warehouse.Built(0, (), 0.0)

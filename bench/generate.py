@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS
+from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS
 
 CHUNK = 250_000
 CATEGORIES = ("Technician Support", "Network Failure", "Router Delivery", "Payments")

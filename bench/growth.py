@@ -19,10 +19,10 @@ from bench.contenders import Day
 from bench.figures import Measured, show, write
 from bench.load import in_a_process, prepare
 from blocks import embedded
-from tasks.bronze import land
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS
-from tasks.silver import refine
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import CALL_LOGS
+from tasks.loading.day import load_day
+from tasks.reading.land import land
 
 FIRST = date(2024, 1, 1)
 NEIGHBOURS = 3  # a day's figure is of the days around it, too

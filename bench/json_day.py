@@ -18,8 +18,8 @@ from bench.contenders import RUN_DATE, Day
 from bench.figures import Measured, show, write
 from bench.generate import CATEGORIES, STATUSES, choice, pick
 from bench.load import resident_mib
-from tasks.bronze import land
-from tasks.contracts import SM_COMPLAINTS
+from tasks.entities.contracts import SM_COMPLAINTS
+from tasks.reading.land import land
 
 
 def social_media(path: Path, rows: int) -> None:

@@ -21,11 +21,11 @@ from bench.contenders import CONTENDERS, RUN_DATE, Day
 from bench.figures import Measured, show, write
 from blocks import embedded
 from blocks.database import connect
-from tasks.bronze import land
-from tasks.contracts import STATIC
-from tasks.silver import refine
-from tasks.tables import create_all_tables
-from tasks.upsert import load_static
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import STATIC
+from tasks.loading.static import load_static
+from tasks.loading.tables import create_all_tables
+from tasks.reading.land import land
 
 SLOW = {"pandas"}  # minutes: once is enough
 

@@ -20,13 +20,13 @@ from psycopg import sql
 from bench.figures import Measured, show, write
 from blocks import embedded, samples
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from tasks.bronze import land
-from tasks.conform import load_day
-from tasks.contracts import COMPLAINTS, STATIC
-from tasks.silver import refine
-from tasks.tables import create_all_tables
-from tasks.upsert import load_static
+from blocks.stores.local import LocalStore
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import COMPLAINTS, STATIC
+from tasks.loading.day import load_day
+from tasks.loading.static import load_static
+from tasks.loading.tables import create_all_tables
+from tasks.reading.land import land
 from tasks.warehouse import PROJECT, environment
 
 LAST = date(2025, 11, 30)

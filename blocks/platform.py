@@ -20,8 +20,9 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from blocks.connectors import dsn
 from blocks.errors import ConfigurationError, TransientError
 from blocks.resources import Resources
-from blocks.s3 import Access, S3Store
-from blocks.stores import Store, opened
+from blocks.stores.opening import opened
+from blocks.stores.s3 import Access, S3Store
+from blocks.stores.store import Store
 
 
 def _schema(schema: dict[str, Any], model: type[Block]) -> None:

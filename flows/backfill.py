@@ -1,7 +1,7 @@
 """A range of run dates, caught up: `python -m flows.backfill --from 2025-11-20 --to 2025-11-23`."""
 
 if __name__ == "__main__":  # before the imports below: --help has to answer at once
-    from flows.cli import backfill_command
+    from flows.terminal.commands import backfill_command
 
     raise SystemExit(backfill_command())
 
@@ -19,9 +19,9 @@ from flows.deployed import Deployed
 from flows.run import checked_run_date, settled
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
 from tasks.outcome import REPEAT, caught_up, concluded
-from tasks.progress import Status, board
-from tasks.progress import days as shown
-from tasks.state import cleanup_checkpoints
+from tasks.reporting.progress import Status, board
+from tasks.reporting.progress import days as shown
+from tasks.set_up import cleanup_checkpoints
 from tasks.warehouse import all_built, run_dbt
 
 AT_A_TIME = 100  # days under way on a deployment, unless told otherwise

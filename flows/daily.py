@@ -4,7 +4,7 @@
 """
 
 if __name__ == "__main__":  # before the imports below: --help has to answer at once
-    from flows.cli import daily_command
+    from flows.terminal.commands import daily_command
 
     raise SystemExit(daily_command())
 
@@ -26,20 +26,14 @@ from flows.run import (
 )
 from flows.runners import task_runner
 from flows.static_data import static_data
-from tasks.contracts import COMPLAINTS
+from tasks.entities.contracts import COMPLAINTS
+from tasks.gate import LoadType, determine_load_type, open_static_data_gate
 from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
 from tasks.publish import publish
+from tasks.set_up import cleanup_checkpoints, clear_staging, create_all_tables
 from tasks.slack import tell_of_failure
-from tasks.state import (
-    LoadType,
-    cleanup_checkpoints,
-    clear_staging,
-    create_all_tables,
-    determine_load_type,
-    open_static_data_gate,
-)
 from tasks.transform import transform
 from tasks.warehouse import run_dbt
 

@@ -20,7 +20,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Crashed, State
 
 from blocks.errors import ConfigurationError
-from tasks.progress import board
+from tasks.reporting.progress import board
 
 ASK_SECONDS = 2.0  # between two questions of how the runs are getting on
 PATIENCE_SECONDS = 60.0  # without any worker, until a person hears of it

@@ -18,9 +18,9 @@ from flows.runners import task_runner
 from tasks import replay
 from tasks.load import load
 from tasks.outcome import concluded
-from tasks.progress import Status, days
 from tasks.replay import Replay
-from tasks.state import cleanup_checkpoints, create_all_tables
+from tasks.reporting.progress import Status, days
+from tasks.set_up import cleanup_checkpoints, create_all_tables
 from tasks.transform import transform
 from tasks.warehouse import all_built, run_dbt
 

@@ -16,9 +16,9 @@ from prefect.tasks import MaterializingTask
 
 from blocks.errors import CoreTelecomsError, RunDateBusyError, RunDateError
 from tasks import guard
-from tasks.contracts import STATIC
-from tasks.progress import Status, board
-from tasks.state import LoadType
+from tasks.entities.contracts import STATIC
+from tasks.gate import LoadType
+from tasks.reporting.progress import Status, board
 
 STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e in STATIC] + [
     "mark_first_run_complete"

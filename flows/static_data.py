@@ -4,7 +4,7 @@
 """
 
 if __name__ == "__main__":  # before the imports below: --help has to answer at once
-    from flows.cli import static_data_command
+    from flows.terminal.commands import static_data_command
 
     raise SystemExit(static_data_command())
 
@@ -17,12 +17,13 @@ from prefect.states import State
 
 from flows.run import checked_run_date, named, run_name, running, settled, submit
 from flows.runners import task_runner
-from tasks.contracts import STATIC
+from tasks.entities.contracts import STATIC
+from tasks.gate import mark_first_run_complete
 from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
+from tasks.set_up import create_all_tables
 from tasks.slack import tell_of_failure
-from tasks.state import create_all_tables, mark_first_run_complete
 from tasks.transform import transform
 
 

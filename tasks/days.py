@@ -7,9 +7,9 @@ from prefect.variables import Variable
 
 from blocks.database import connect
 from blocks.errors import RunDateError
-from blocks.resources import resolve
-from tasks.contracts import COMPLAINTS
-from tasks.state import FIRST_RUN, empty_static_tables, read_first_run
+from blocks.resolving import resolve
+from tasks.entities.contracts import COMPLAINTS
+from tasks.gate import FIRST_RUN, empty_static_tables, read_first_run
 
 
 def days_between(start: date, end: date) -> list[date]:

@@ -6,7 +6,7 @@ Sets what `dbt/profiles.yml` reads, and keeps dbt's files where the nightly buil
 import os
 import sys
 
-from blocks.resources import resolve
+from blocks.resolving import resolve
 from blocks.settings import settings
 from tasks.warehouse import PROJECT, environment
 

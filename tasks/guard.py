@@ -11,8 +11,8 @@ from datetime import date
 from prefect import runtime
 
 from blocks.errors import CoreTelecomsError
-from blocks.resources import resolve
-from tasks import locks
+from blocks.resolving import resolve
+from tasks.loading import locks
 
 _guards: dict[str, "Guard"] = {}
 _lock = threading.Lock()

@@ -6,11 +6,11 @@ from datetime import date
 from prefect import runtime, task
 
 from blocks import samples
-from blocks.resources import resolve
-from tasks.bronze import land
-from tasks.contracts import ENTITIES
-from tasks.progress import board
-from tasks.references import Bronze
+from blocks.resolving import resolve
+from tasks.entities.contracts import ENTITIES
+from tasks.entities.references import Bronze
+from tasks.reading.land import land
+from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 

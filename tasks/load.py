@@ -4,12 +4,12 @@ from prefect import runtime
 from prefect.assets import materialize
 from prefect.context import AssetContext
 
-from blocks.resources import resolve
-from tasks.conform import load_day
-from tasks.contracts import ENTITIES
-from tasks.references import Loaded, Silver
+from blocks.resolving import resolve
+from tasks.entities.contracts import ENTITIES
+from tasks.entities.references import Loaded, Silver
+from tasks.loading.day import load_day
+from tasks.loading.static import load_static
 from tasks.stage import OPTIONS, logger, stage
-from tasks.upsert import load_static
 
 ASSETS = "postgres://warehouse/conformed"  # one below it for each table: flows name the task so
 

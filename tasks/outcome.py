@@ -7,7 +7,7 @@ from typing import Any
 from prefect.states import Completed, Failed, State
 
 from blocks.errors import CoreTelecomsError
-from tasks.progress import Status, board
+from tasks.reporting.progress import Status, board
 
 REPEAT = "Run it again once that is mended: static and daily loads repeat safely."
 

@@ -14,10 +14,11 @@ from prefect.events import emit_event
 from prefect.states import State
 
 from blocks.errors import CoreTelecomsError
-from blocks.resources import resolve
-from tasks import report, slack
+from blocks.resolving import resolve
+from tasks import slack
+from tasks.reporting import markdown
+from tasks.reporting.summary import Summary, read_summary
 from tasks.stage import logger
-from tasks.summary import Summary, read_summary
 
 SUMMARY_KEY = "daily-summary"  # of artifacts: the same for every run, so that Prefect's UI shows
 LEDGER_KEY = "daily-ledger"  # the history behind the newest
@@ -31,7 +32,7 @@ async def publish(
     runs = [str(runtime.flow_run.id)]
     if static := steps.get("static_data"):
         runs.append(str(static.state_details.flow_run_id))
-    run = report.Run(
+    run = markdown.Run(
         name=f"daily-{run_date}",
         load_type=_load_type(steps),
         state=state,
@@ -59,15 +60,15 @@ async def _summary(platform: str, run_date: date, runs: list[str]) -> Summary:
         return Summary(run_date)
 
 
-async def _artifacts(run: report.Run) -> None:
+async def _artifacts(run: markdown.Run) -> None:
     day = run.summary.run_date
     try:
         await acreate_markdown_artifact(
-            report.markdown(run), key=SUMMARY_KEY, description=f"The daily run of {day}"
+            markdown.markdown(run), key=SUMMARY_KEY, description=f"The daily run of {day}"
         )
         if run.summary.ledger:
             await acreate_table_artifact(
-                report.ledger_rows(run),
+                markdown.ledger_rows(run),
                 key=LEDGER_KEY,
                 description=f"Where every row of {day} went",
             )
@@ -75,7 +76,7 @@ async def _artifacts(run: report.Run) -> None:
         logger().warning("No artifacts: %s", type(error).__name__)
 
 
-def _event(run: report.Run) -> None:
+def _event(run: markdown.Run) -> None:
     """Tell Prefect's automations: docs/deployment.md has two that listen."""
     summary = run.summary
     day, share = summary.run_date, summary.quarantine_share

@@ -1,6 +1,5 @@
 """Replay of quarantine: days whose orphans have found their customer and agent, from bronze."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,14 +10,12 @@ from prefect.states import Completed, Failed, State
 from psycopg import sql
 
 from blocks.database import Connection, connect
-from blocks.errors import SourceMissingError, SourceUnreadableError
-from blocks.resources import resolve
-from blocks.stores import Store
-from tasks import tables
-from tasks.bronze import bronze_keys
-from tasks.cleaning import WHITE_SPACE
-from tasks.contracts import STATIC
-from tasks.references import Bronze
+from blocks.resolving import resolve
+from tasks.cleaning.rules import WHITE_SPACE
+from tasks.entities.contracts import STATIC
+from tasks.entities.references import Bronze
+from tasks.lake.bronze import landed
+from tasks.loading import tables
 from tasks.stage import OPTIONS, logger, stage
 
 
@@ -115,36 +112,3 @@ def _freed(connection: Connection, start: date | None, end: date | None) -> list
         [start, end],
     )
     return [Replay(*row) for row in rows]
-
-
-def landed(entity: str, run_date: date, lake: Store) -> Bronze:
-    """What `bronze.land` gave for a run date, read back from the manifest.
-
-    Raises SourceMissingError, SourceUnreadableError.
-    """
-    key, manifest_key = bronze_keys(entity, run_date)
-    again = f"load the day from its source: --from {run_date} --to {run_date} --force"
-    text = lake.read(manifest_key)
-    if text is None:
-        raise SourceMissingError(
-            f"The bronze file of {entity} of {run_date} is no longer in the lake",
-            where=lake.uri(manifest_key),
-            todo=again,
-        )
-    try:
-        manifest = json.loads(text)
-        return Bronze(
-            entity=entity,
-            run_date=run_date,
-            key=key,
-            source=manifest["source"],
-            fingerprint=manifest["fingerprint"],
-            rows=manifest["rows"],
-            unexpected_columns=tuple(manifest["unexpected_columns"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        raise SourceUnreadableError(
-            f"The manifest of {entity} of {run_date} is not what we wrote",
-            where=lake.uri(manifest_key),
-            todo=again,
-        ) from None

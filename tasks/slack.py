@@ -11,9 +11,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import State
 
-from blocks.resources import Resources, resolve
-from tasks.report import PATHS, Run, flow_run_url
-from tasks.summary import sentences
+from blocks.resolving import resolve
+from blocks.resources import Resources
+from tasks.reporting.markdown import PATHS, Run, flow_run_url
+from tasks.reporting.summary import sentences
 
 TIMEOUT_SECONDS = 5.0
 

@@ -18,7 +18,7 @@ from prefect.tasks import exponential_backoff
 
 from blocks.errors import CoreTelecomsError, TerminalError, TransientError
 from blocks.settings import settings
-from tasks.progress import Status, board
+from tasks.reporting.progress import Status, board
 
 LASTING_SECONDS = 5.0  # from here on a load is worth a progress artifact
 

@@ -2,10 +2,10 @@
 
 from prefect import task
 
-from blocks.resources import resolve
-from tasks.contracts import ENTITIES
-from tasks.references import Bronze, Silver
-from tasks.silver import refine
+from blocks.resolving import resolve
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import ENTITIES
+from tasks.entities.references import Bronze, Silver
 from tasks.stage import OPTIONS, stage
 
 

@@ -11,10 +11,11 @@ from prefect import task
 
 from blocks.database import connect
 from blocks.errors import WarehouseBuildError
-from blocks.resources import Resources, resolve
+from blocks.resolving import resolve
+from blocks.resources import Resources
 from blocks.settings import settings
-from tasks import locks
-from tasks.progress import board
+from tasks.loading import locks
+from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 PROJECT = Path(__file__).parent.parent / "dbt"

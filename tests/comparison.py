@@ -12,8 +12,11 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from blocks.resources import Resources
-from tasks import bronze, conform, contracts, silver, tables, upsert
-from tasks.references import Bronze, Loaded, Silver
+from tasks.cleaning import silver
+from tasks.entities import contracts
+from tasks.entities.references import Bronze, Loaded, Silver
+from tasks.loading import day, static, tables
+from tasks.reading import land
 from tests import oracle
 from tests.generators import Source
 from tests.oracle import ENTITIES, Outcome
@@ -62,9 +65,9 @@ def deliver(source: Source, run_date: date, resources: Resources) -> Source:
 def run(source: Source, run_date: date, resources: Resources) -> tuple[Bronze, Silver, Loaded]:
     """Take a source that was delivered through land, refine and load."""
     entity = contracts.ENTITIES[source.entity]
-    landed = bronze.land(entity, run_date, resources)
+    landed = land.land(entity, run_date, resources)
     refined = silver.refine(entity, landed, resources)
-    load = conform.load_day if ENTITIES[source.entity].is_complaint else upsert.load_static
+    load = day.load_day if ENTITIES[source.entity].is_complaint else static.load_static
     return landed, refined, load(entity, refined, resources)
 
 

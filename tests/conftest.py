@@ -16,8 +16,8 @@ from psycopg import sql
 
 from blocks import embedded
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from tasks import locks
+from blocks.stores.local import LocalStore
+from tasks.loading import locks
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -5,13 +5,13 @@ from datetime import date
 
 from blocks.database import connect
 from blocks.resources import Resources
-from tasks.bronze import land
-from tasks.conform import load_day
-from tasks.contracts import COMPLAINTS, ENTITIES, STATIC
-from tasks.replay import landed
-from tasks.silver import refine
-from tasks.tables import create_all_tables
-from tasks.upsert import load_static
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.lake.bronze import landed
+from tasks.loading.day import load_day
+from tasks.loading.static import load_static
+from tasks.loading.tables import create_all_tables
+from tasks.reading.land import land
 
 CHANNELS = [entity.name for entity in COMPLAINTS]
 

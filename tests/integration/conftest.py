@@ -128,9 +128,9 @@ def local(
     """
     from prefect.variables import Variable
 
-    from blocks.resources import forget
+    from blocks.resolving import forget
     from blocks.settings import settings
-    from tasks.state import FIRST_RUN
+    from tasks.gate import FIRST_RUN
 
     home = tmp_path / "home"
     monkeypatch.setenv("CORETELECOMS_HOME", str(home))

@@ -9,10 +9,11 @@ import polars as pl
 
 from blocks.database import connect
 from blocks.resources import Resources
-from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS, Entity, Field
-from tasks.references import Loaded, Silver
-from tasks.tables import create_all_tables
-from tasks.upsert import load_static
+from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS
+from tasks.entities.model import Entity, Field
+from tasks.entities.references import Loaded, Silver
+from tasks.loading.static import load_static
+from tasks.loading.tables import create_all_tables
 
 DAY = date(2025, 11, 21)
 _TYPES: dict[str, pl.DataType] = {

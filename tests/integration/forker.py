@@ -29,17 +29,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from flows.terminal import commands
 from tests.integration.dbt_spared import spare_dbt
 
 ROOT = Path(__file__).parents[2]
 LOADED_FIRST = (
-    "flows.cli",
+    "flows.terminal.commands",
     "flows.daily",
     "flows.backfill",
-    "flows.terminal",
-    "flows.afterwards",
-    "tasks.bronze",
-    "tasks.silver",
+    "flows.terminal.show",
+    "flows.terminal.afterwards",
+    "tasks.reading.land",
+    "tasks.cleaning.silver",
     "prefect_dbt",
     "dbt.cli.main",
     "dbt.adapters.postgres",
@@ -211,7 +212,7 @@ def _complete(model: type[BaseModel]) -> None:
 def _name_tasks() -> None:
     """Make each stage's task for each entity, which a run does at their first use."""
     from flows.run import named
-    from tasks.contracts import ENTITIES
+    from tasks.entities.contracts import ENTITIES
     from tasks.ingest import ingest
     from tasks.load import load
     from tasks.transform import transform
@@ -227,9 +228,8 @@ def _run(plan: dict[str, Any]) -> int:
         os.dup2(file, stream)
     os.environ.update(plan["environment"])
 
-    from blocks.resources import forget
+    from blocks.resolving import forget
     from blocks.settings import settings
-    from flows import cli
 
     settings.cache_clear()
     forget()
@@ -241,7 +241,7 @@ def _run(plan: dict[str, Any]) -> int:
         clock = threading.Timer(plan["kill_after"], os.kill, (os.getpid(), signal.SIGKILL))
         clock.daemon = True
         clock.start()
-    command = getattr(cli, f"{plan['command']}_command")
+    command = getattr(commands, f"{plan['command']}_command")
     return int(command(plan["arguments"]))
 
 

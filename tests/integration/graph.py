@@ -29,11 +29,12 @@ from prefect.states import State
 from prefect.variables import Variable
 
 from blocks.errors import TerminalError
-from blocks.resources import forget
+from blocks.resolving import forget
 from blocks.settings import settings
 from flows.daily import daily
-from tasks import ingest, load, state, tables, transform, warehouse
-from tasks.references import Bronze, Loaded, Silver
+from tasks import gate, ingest, load, set_up, transform, warehouse
+from tasks.entities.references import Bronze, Loaded, Silver
+from tasks.loading import tables
 from tests.conftest import new_database
 from tests.integration.forker import nothing
 
@@ -162,8 +163,8 @@ def trivial_bodies(patch: pytest.MonkeyPatch) -> Iterator[Bodies]:
             entity.name, silver.run_date, 0, 0, 0, 0, orphan=0, loaded=0, field_problems=0
         )
 
-    real_stage = state.stage
-    for module in (ingest, load, state, transform, warehouse):
+    real_stage = gate.stage
+    for module in (ingest, load, gate, set_up, transform, warehouse):
         patch.setattr(module, "stage", stage)
     patch.setattr(ingest, "land", land)
     patch.setattr(transform, "refine", refine)
@@ -189,7 +190,7 @@ def graph_alone(postgres: str, home: Path) -> Iterator[Bodies]:
         silent = temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False})
         with silent, trivial_bodies(patch) as bodies:
             yield bodies
-    Variable.unset(state.FIRST_RUN)
+    Variable.unset(gate.FIRST_RUN)
     settings.cache_clear()
     forget()
 

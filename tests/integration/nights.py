@@ -32,7 +32,7 @@ from prefect.variables import Variable
 from psycopg import sql
 
 from blocks import samples
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.conftest import new_database
 from tests.integration.forker import Child, Forker
 from tests.integration.snapshot import ALL, LOADED, Tables, differing, snapshot

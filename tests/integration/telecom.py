@@ -31,11 +31,11 @@ from prefect.logging.handlers import APILogWorker
 from prefect.states import State
 from prefect.variables import Variable
 
-from blocks.resources import forget
+from blocks.resolving import forget
 from blocks.settings import settings
 from flows.daily import daily
 from tasks import warehouse
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.integration.forker import nothing
 from tests.integration.snapshot import Tables, snapshot
 

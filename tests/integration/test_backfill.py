@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.variables import Variable
 
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.integration import nights as n
 from tests.integration.nights import FIRST, SECOND, Nights, Place
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from blocks.resources import forget
+from blocks.resolving import forget
 from blocks.settings import settings
-from blocks.stores import LocalStore
+from blocks.stores.local import LocalStore
 from tests.conftest import new_database
 from tests.integration import telecom as t
 from tests.integration.s3_server import S3

@@ -12,11 +12,11 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import State
 from prefect.variables import Variable
 
-from blocks.resources import forget, resolve
+from blocks.resolving import forget, resolve
 from blocks.settings import settings
 from flows.daily import daily
-from tasks.contracts import COMPLAINTS
-from tasks.state import FIRST_RUN
+from tasks.entities.contracts import COMPLAINTS
+from tasks.gate import FIRST_RUN
 from tests.conftest import new_database
 from tests.integration.nights import FIRST, SECOND, Nights
 

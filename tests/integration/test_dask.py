@@ -18,12 +18,12 @@ from prefect.variables import Variable
 from prefect_dask import DaskTaskRunner
 
 import flows.daily
-from blocks import resources, samples
+from blocks import resolving, samples
 from blocks.errors import ConfigurationError
 from blocks.settings import settings
 from flows import runners
-from tasks.progress import board
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
+from tasks.reporting.progress import board
 from tests.conftest import new_database
 from tests.integration.by_hand import load_all
 from tests.integration.snapshot import differing, snapshot
@@ -35,7 +35,7 @@ DAY, NEXT = date(2025, 11, 20), date(2025, 11, 21)
 def sources(local: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with both days, and no call logs on the second one."""
     folder = local / "sources"
-    dsn = resources.resolve().warehouse_dsn
+    dsn = resolving.resolve().warehouse_dsn
     for day in (DAY, NEXT):
         samples.ensure(folder, dsn, day)
     (folder / f"call logs/call_logs_day_{NEXT}.csv").unlink()
@@ -58,7 +58,7 @@ def setting(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
     for name, value in values.items():
         monkeypatch.setenv(f"CORETELECOMS_{name}", value)
     settings.cache_clear()
-    resources.forget()
+    resolving.forget()
 
 
 def run(day: date) -> State[Any]:
@@ -73,7 +73,7 @@ def test_the_same_tables(
         known = client.run(PREFECT_API_URL.value)
     assert set(known.values()) == {PREFECT_API_URL.value()}
     setting(monkeypatch)
-    here = resources.resolve()
+    here = resolving.resolve()
     dsn = here.warehouse_dsn
     with monkeypatch.context() as patch, new_database(postgres) as by_hand:
         load_all(replace(here, warehouse_dsn=by_hand), [DAY])

@@ -16,9 +16,9 @@ import yaml
 
 from blocks.database import connect
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from tasks.contracts import STATIC
-from tasks.tables import create_all_tables
+from blocks.stores.local import LocalStore
+from tasks.entities.contracts import STATIC
+from tasks.loading.tables import create_all_tables
 from tests.conftest import emptied, new_database
 from tests.integration.by_hand import CHANNELS, load_landed
 from tests.integration.conftest import made_once, parsed_once

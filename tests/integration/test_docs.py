@@ -17,7 +17,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from prefect.variables import Variable
 
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blocks.resources import Resources
-from tasks import lake, read_csv, read_json, read_table, silver
+from tasks.cleaning import silver
+from tasks.lake import parquet
+from tasks.reading import csv_file, json_file, table
 from tests import oracle
 from tests.comparison import check_day, deliver, expect, run, same, start_afresh, stored
 from tests.generators import PUBLISHED, Night, Source, nights, sources
@@ -97,10 +99,10 @@ def test_night(resources: Resources, night: Night) -> None:
 def test_many_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     start_afresh(resources)
     # a tenth of what they are: fewer rows make as many of them.
-    slice_rows, block_bytes = lake.SLICE_ROWS // 10, read_csv.BLOCK_BYTES // 10
-    for module in (lake, read_json, silver):
+    slice_rows, block_bytes = parquet.SLICE_ROWS // 10, csv_file.BLOCK_BYTES // 10
+    for module in (parquet, json_file, silver):
         monkeypatch.setattr(module, "SLICE_ROWS", slice_rows)
-    for module in (read_csv, read_table):
+    for module in (csv_file, table):
         monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
     resources = replace(resources, batch_rows=5_000)
     customers, agents = many("customers", 3_000, seed=1), many("agents", 1_000, seed=2)

@@ -16,7 +16,7 @@ import pytest
 from prefect.states import State
 from prefect.variables import Variable
 
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.integration import graph
 from tests.integration.graph import (
     BEHIND,

@@ -9,8 +9,8 @@ import pytest
 from prefect.testing.cli import invoke_and_assert
 from prefect.variables import Variable
 
-from blocks.resources import resolve
-from tasks.state import FIRST_RUN
+from blocks.resolving import resolve
+from tasks.gate import FIRST_RUN
 from tests.integration import graph
 from tests.integration.graph import CHANNELS, INGESTS, STATIC, Bodies
 
@@ -135,7 +135,7 @@ def warehouse(bodies: Bodies) -> Iterator[psycopg.Connection[Any]]:
     """The tables of the graph's database, to empty; put right afterwards."""
     with psycopg.connect(resolve().warehouse_dsn, autocommit=True) as connection:
         yield connection
-        from tasks.tables import create_all_tables
+        from tasks.loading.tables import create_all_tables
 
         create_all_tables(connection)
         graph.know_somebody(connection)

@@ -16,49 +16,49 @@ from typing import Any
 import pytest
 from prefect.variables import Variable
 
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.integration import nights as n
 from tests.integration.forker import Kill
 from tests.integration.nights import FIRST, SECOND, Nights
 
 INITIAL = [
     Kill("before", "blocks.samples:web_complaints"),
-    Kill("after", "tasks.tables:create_all_tables"),
+    Kill("after", "tasks.loading.tables:create_all_tables"),
     # customers
-    Kill("after", "tasks.bronze:write_parquet", of="bronze/customers"),
-    Kill("after", "tasks.silver:write_parquet", of="silver/customers"),
-    Kill("after", "tasks.upsert:copy", nth=3),
-    Kill("after", "tasks.upsert:write_ledger", of="customers"),
+    Kill("after", "tasks.reading.land:write_parquet", of="bronze/customers"),
+    Kill("after", "tasks.cleaning.silver:write_parquet", of="silver/customers"),
+    Kill("after", "tasks.loading.static:copy", nth=3),
+    Kill("after", "tasks.loading.static:write_ledger", of="customers"),
     Kill("after", "tasks.load:load_static", of="customers"),
     # agents and the Variable
     Kill("after", "tasks.ingest:land", of="agents"),
     Kill("after", "tasks.transform:refine", of="agents"),
-    Kill("after", "tasks.upsert:_insert", of="agents"),
+    Kill("after", "tasks.loading.static:_insert", of="agents"),
     Kill("before", "prefect.variables:Variable.set"),
     Kill("after", "prefect.variables:Variable.set"),
 ]
 CALL_LOGS = [
-    Kill("before", "tasks.tables:clear_staging"),
-    Kill("after", "tasks.bronze:write_parquet", of="bronze/call_logs"),
+    Kill("before", "tasks.loading.tables:clear_staging"),
+    Kill("after", "tasks.reading.land:write_parquet", of="bronze/call_logs"),
     Kill("before", "tasks.transform:refine", of="call_logs"),
     Kill("after", "psycopg:Copy.write", nth=2),
-    Kill("after", "tasks.conform:replace_rejected", of="call_logs"),
-    Kill("after", "tasks.conform:swap_in", of="call_logs"),
+    Kill("after", "tasks.loading.day:replace_rejected", of="call_logs"),
+    Kill("after", "tasks.loading.day:swap_in", of="call_logs"),
     Kill("after", "tasks.load:load_day", of="call_logs"),
 ]
 # one channel each: the others go their way meanwhile, and what they have copied stays copied.
 OTHERS = {
     "sm_complaints": [
         Kill("after", "tasks.ingest:land", of="sm_complaints"),
-        Kill("after", "tasks.silver:write_parquet", of="silver/sm_complaints"),
-        Kill("after", "tasks.copying:copy", nth=3, of="sm_complaints"),
-        Kill("after", "tasks.conform:write_ledger", of="sm_complaints"),
+        Kill("after", "tasks.cleaning.silver:write_parquet", of="silver/sm_complaints"),
+        Kill("after", "tasks.loading.copying:copy", nth=3, of="sm_complaints"),
+        Kill("after", "tasks.loading.day:write_ledger", of="sm_complaints"),
     ],
     "web_complaints": [
-        Kill("before", "blocks.stores:LocalStore.write", of="bronze/web_complaints"),
+        Kill("before", "blocks.stores.local:LocalStore.write", of="bronze/web_complaints"),
         Kill("after", "tasks.transform:refine", of="web_complaints"),
         Kill("before", "tasks.load:load_day", of="web_complaints"),
-        Kill("before", "tasks.conform:swap_in", of="web_complaints"),
+        Kill("before", "tasks.loading.day:swap_in", of="web_complaints"),
         Kill("after", "tasks.warehouse:_build"),
         Kill("before", "flows.daily:publish"),
     ],
@@ -99,7 +99,11 @@ def test_committed_batches_are_not_copied_again(nights: Nights) -> None:
     with nights.after_first.copied() as place:
         killed(nights, place, CALL_LOGS)
         for nth in (1, 2, 3):  # the nth batch was sent, those before it are committed
-            killed(nights, place, [Kill("after", "tasks.copying:copy", nth=nth, of="call_logs")])
+            killed(
+                nights,
+                place,
+                [Kill("after", "tasks.loading.copying:copy", nth=nth, of="call_logs")],
+            )
             committed += nth - 1
         nights.run(place)
         assert n.left_at(place).differences(nights.second) == []

@@ -7,9 +7,9 @@ import pytest
 
 from blocks.errors import DatabaseUnavailableError
 from blocks.resources import Resources
-from tasks import conform
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS
+from tasks.entities.contracts import CALL_LOGS
+from tasks.loading import day
+from tasks.loading.day import load_day
 from tests.integration.crashing import crash
 from tests.integration.days import call_logs, calls, known_parties, query
 
@@ -47,7 +47,7 @@ def test_a_crash_loses_no_row_and_repeats_none(
     with monkeypatch.context() as patched:
         step = {"the swap": "swap_in", "the ledger": "write_ledger"}.get(at)
         if step:
-            patched.setattr(conform, step, crashing)
+            patched.setattr(day, step, crashing)
         with pytest.raises(DatabaseUnavailableError):
             load_day(CALL_LOGS, silver, resources, on_rows=on_rows)
     server.start()

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 
 from blocks.resources import Resources
-from tasks import locks
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS, COMPLAINTS, Entity
+from tasks.entities.contracts import CALL_LOGS, COMPLAINTS
+from tasks.entities.model import Entity
+from tasks.loading import locks
+from tasks.loading.day import load_day
 from tests.integration.days import DAY, Day, call_logs, calls, known_parties, query
 
 

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from blocks.resources import Resources
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS
-from tasks.references import Silver
+from tasks.entities.contracts import CALL_LOGS
+from tasks.entities.references import Silver
+from tasks.loading.day import load_day
 from tests.integration.days import (
     assert_forty_calls,
     call_logs,

@@ -7,10 +7,10 @@ import pytest
 
 from blocks.errors import DatabaseUnavailableError, RunDateBusyError, TerminalError
 from blocks.resources import Resources
-from tasks import copying, locks
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS
-from tasks.references import Silver
+from tasks.entities.contracts import CALL_LOGS
+from tasks.entities.references import Silver
+from tasks.loading import copying, locks
+from tasks.loading.day import load_day
 from tests.integration.days import (
     DAY,
     assert_forty_calls,

@@ -11,11 +11,11 @@ import pytest
 from blocks.database import connect
 from blocks.errors import CoreTelecomsError
 from blocks.resources import Resources
-from tasks.contracts import AGENTS, CUSTOMERS
-from tasks.copying import FileReplacedError
-from tasks.references import Loaded
-from tasks.tables import create_all_tables
-from tasks.upsert import load_static
+from tasks.entities.contracts import AGENTS, CUSTOMERS
+from tasks.entities.references import Loaded
+from tasks.loading.copying import FileReplacedError
+from tasks.loading.static import load_static
+from tasks.loading.tables import create_all_tables
 from tests.integration.days import DAY, Day, query
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from blocks.errors import DatabaseUnavailableError
 from blocks.resources import Resources
-from tasks import swap
-from tasks.conform import load_day
-from tasks.contracts import AGENTS, CALL_LOGS, COMPLAINTS, Entity
-from tasks.references import Loaded, Silver
-from tasks.upsert import load_static
+from tasks.entities.contracts import AGENTS, CALL_LOGS, COMPLAINTS
+from tasks.entities.model import Entity
+from tasks.entities.references import Loaded, Silver
+from tasks.loading import swap
+from tasks.loading.day import load_day
+from tasks.loading.static import load_static
 from tests.integration.days import DAY, Day, call_logs, calls, known_parties, query
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tasks.progress import board
+from tasks.reporting.progress import board
 from tests.conftest import new_database
 from tests.integration import telecom as t
 from tests.integration.telecom import DAY, Telecom

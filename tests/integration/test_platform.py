@@ -17,11 +17,11 @@ from prefect_aws import S3Bucket
 from prefect_sqlalchemy import SqlAlchemyConnector  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from blocks import register
 from blocks.connectors import connector
 from blocks.errors import ConfigurationError, TransientError
 from blocks.platform import Platform
-from blocks.resources import forget, resolve
+from blocks.register import command
+from blocks.resolving import forget, resolve
 from blocks.settings import settings
 from tests.integration.s3_server import S3, SECRET
 
@@ -71,7 +71,7 @@ def name() -> str:
 
 def registered(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, str]]:
     """The exit code, and what was said of each part."""
-    code = register.main(options)
+    code = command.main(options)
     lines = capsys.readouterr().out.splitlines()
     return code, {line[:10].strip(): line[11:] for line in lines}
 
@@ -169,7 +169,7 @@ def test_no_secret_is_ever_shown(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    assert register.main(["--name", name]) == 0
+    assert command.main(["--name", name]) == 0
     platform = Platform.named(name)
     resources = resolve(name)
     resources.lake.write("a", b"1")
@@ -256,7 +256,7 @@ def test_what_is_wrong_is_said(
 ) -> None:
     for variable, value in changed.items():
         environment.setenv(variable, value)
-    code = register.main(["--name", name])
+    code = command.main(["--name", name])
     output = capsys.readouterr().out
     said = {line[:10].strip(): line[11:] for line in output.splitlines()}
     assert code == 1
@@ -315,7 +315,7 @@ def test_variables_from_a_file(
 @pytest.mark.parametrize("bad", ["local", "Production", "a b", "-a"])
 def test_names_that_are_none(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        register.main([f"--name={bad}"])
+        command.main([f"--name={bad}"])
     assert caught.value.code == 2
     assert "--name" in capsys.readouterr().err
 

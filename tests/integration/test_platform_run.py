@@ -11,12 +11,14 @@ import pytest
 from prefect.states import State
 from prefect.variables import Variable
 
-from blocks import register, samples
-from blocks.resources import Resources, forget, resolve
+from blocks import samples
+from blocks.register import command
+from blocks.resolving import forget, resolve
+from blocks.resources import Resources
 from blocks.settings import settings
 from flows.daily import daily
 from tasks import warehouse
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.integration.forker import nothing
 from tests.integration.s3_server import S3
 
@@ -45,7 +47,7 @@ def platform(
     settings.cache_clear()
     forget()
     Variable.unset(FIRST_RUN)
-    assert register.main(["--name", NAME]) == 0
+    assert command.main(["--name", NAME]) == 0
     # what runs must come from the block alone
     for name in ("SOURCE_URL", "LAKE_URL", "WAREHOUSE_DSN"):
         monkeypatch.delenv(f"CORETELECOMS_{name}")

@@ -22,11 +22,12 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.states import State
 
 from blocks.errors import RunDateBusyError
-from blocks.resources import forget, resolve
+from blocks.resolving import forget, resolve
 from blocks.settings import settings
 from flows.daily import daily
 from flows.static_data import static_data
-from tasks import locks, publish, stage, warehouse
+from tasks import publish, stage, warehouse
+from tasks.loading import locks
 from tests.integration.forker import nothing
 from tests.integration.slack_double import Slack, slack
 

@@ -14,13 +14,15 @@ from prefect.states import State
 
 from blocks import samples
 from blocks.errors import SourceMissingError, SourceUnreadableError
-from blocks.resources import Resources, resolve
-from blocks.stores import LocalStore
+from blocks.resolving import resolve
+from blocks.resources import Resources
+from blocks.stores.local import LocalStore
 from flows.replay import replay_quarantine
-from tasks import locks, warehouse
-from tasks.bronze import land
-from tasks.contracts import ENTITIES, STATIC
-from tasks.replay import landed
+from tasks import warehouse
+from tasks.entities.contracts import ENTITIES, STATIC
+from tasks.lake.bronze import landed
+from tasks.loading import locks
+from tasks.reading.land import land
 from tests.conftest import new_database
 from tests.integration import graph
 from tests.integration.by_hand import CHANNELS, load_all, load_one

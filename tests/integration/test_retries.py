@@ -15,9 +15,9 @@ from prefect.states import State
 from prefect.variables import Variable
 
 from blocks.database import connect
-from blocks.resources import resolve
-from blocks.s3 import S3Store
-from tasks.state import FIRST_RUN
+from blocks.resolving import resolve
+from blocks.stores.s3 import S3Store
+from tasks.gate import FIRST_RUN
 from tests.integration import graph
 from tests.integration.graph import Bodies
 from tests.integration.s3_server import S3

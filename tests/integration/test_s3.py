@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from blocks import s3 as s3_module
 from blocks.errors import (
     ConfigurationError,
     CoreTelecomsError,
@@ -15,8 +14,10 @@ from blocks.errors import (
     StoreUnavailableError,
     TerminalError,
 )
-from blocks.s3 import Access, S3Store, from_environment
-from blocks.stores import Store, opened
+from blocks.stores import s3 as s3_module
+from blocks.stores.opening import opened
+from blocks.stores.s3 import Access, S3Store, from_environment
+from blocks.stores.store import Store
 from tests.integration.s3_server import KEY, S3, SECRET
 
 FRAME = pl.LazyFrame({"a": [1, 2, 3]})

@@ -13,14 +13,15 @@ from blocks import samples
 from blocks.database import connect
 from blocks.errors import ConfigurationError, CoreTelecomsError, StoreUnavailableError
 from blocks.resources import Resources
-from blocks.stores import opened
-from tasks.bronze import land
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS, COMPLAINTS, STATIC, Entity
-from tasks.references import Bronze, Loaded, Silver
-from tasks.silver import refine
-from tasks.tables import create_all_tables
-from tasks.upsert import load_static
+from blocks.stores.opening import opened
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import CALL_LOGS, COMPLAINTS, STATIC
+from tasks.entities.model import Entity
+from tasks.entities.references import Bronze, Loaded, Silver
+from tasks.loading.day import load_day
+from tasks.loading.static import load_static
+from tasks.loading.tables import create_all_tables
+from tasks.reading.land import land
 from tests.conftest import new_database
 from tests.integration.s3_server import S3, emptied
 

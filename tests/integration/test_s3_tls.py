@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from blocks.errors import ConfigurationError
-from blocks.s3 import Access, S3Store
+from blocks.stores.s3 import Access, S3Store
 
 REFUSAL = b"<Error><Code>AccessDenied</Code></Error>"  # enough to know that S3 was reached
 

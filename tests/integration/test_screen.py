@@ -18,9 +18,9 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.settings import PREFECT_API_URL
 from prefect.variables import Variable
 
-from blocks.resources import resolve
-from tasks import locks
-from tasks.state import FIRST_RUN
+from blocks.resolving import resolve
+from tasks.gate import FIRST_RUN
+from tasks.loading import locks
 from tests.integration.conftest import made_once
 from tests.integration.nights import FIRST, Nights
 

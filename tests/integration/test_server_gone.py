@@ -10,7 +10,7 @@ from prefect.tasks import Task
 from prefect.variables import Variable
 
 from flows.run import named
-from tasks.state import FIRST_RUN
+from tasks.gate import FIRST_RUN
 from tests.integration import nights as n
 from tests.integration.crashing import crash
 from tests.integration.forker import Child, Kill
@@ -18,7 +18,7 @@ from tests.integration.nights import FIRST, SECOND, Nights, Place
 from tests.integration.snapshot import ALL
 
 # a batch is committed, the next one is sent; then the process stands still.
-STILL = Kill("after", "tasks.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
+STILL = Kill("after", "tasks.loading.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
 # seconds between attempts: by the first one the server is back, on a busy machine by the second.
 PATIENT = [2.0, 10.0]
 LONGER = {

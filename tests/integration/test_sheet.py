@@ -21,9 +21,9 @@ from blocks.errors import (
 )
 from blocks.resources import Resources
 from blocks.settings import settings
-from tasks.bronze import land
-from tasks.contracts import AGENTS
-from tasks.silver import refine
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import AGENTS
+from tasks.reading.land import land
 from tests.integration.sheets_server import TOKEN, URL, Google, Worksheet, error, google
 
 __all__ = ["google"]  # the fixture

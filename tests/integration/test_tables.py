@@ -9,9 +9,9 @@ import pytest
 from blocks.database import connect
 from blocks.errors import TerminalError
 from blocks.resources import Resources
-from tasks import locks, tables
-from tasks.conform import load_day
-from tasks.contracts import CALL_LOGS, COMPLAINTS, ENTITIES
+from tasks.entities.contracts import CALL_LOGS, COMPLAINTS, ENTITIES
+from tasks.loading import locks, tables
+from tasks.loading.day import load_day
 from tests.integration.days import DAY, call_logs, calls, known_parties, query
 
 

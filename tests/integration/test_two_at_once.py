@@ -14,9 +14,10 @@ from prefect.variables import Variable
 
 from blocks.errors import DatabaseUnavailableError
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from tasks import guard, locks
-from tasks.state import FIRST_RUN
+from blocks.stores.local import LocalStore
+from tasks import guard
+from tasks.gate import FIRST_RUN
+from tasks.loading import locks
 from tests.integration import graph
 from tests.integration import nights as n
 from tests.integration.by_hand import load_all
@@ -80,11 +81,11 @@ def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None
 def test_one_date_twice(nights: Nights) -> None:
     """The second run ends at once, says why, and changed nothing; the first goes on."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    still = Kill("before", "tasks.conform:swap_in", of="call_logs", signal=signal.SIGSTOP)
+    still = Kill("before", "tasks.loading.day:swap_in", of="call_logs", signal=signal.SIGSTOP)
     with nights.after_first.copied() as place:
         first = nights.start(place, kill=still)
         assert first.wait() == -signal.SIGSTOP, first.said
-        no_grace = {"tasks.locks:GRACE_MS": "tests.conftest:NO_GRACE_MS"}
+        no_grace = {"tasks.loading.locks:GRACE_MS": "tests.conftest:NO_GRACE_MS"}
         second = nights.start(place, replace=n.NO_DBT | no_grace)
         assert second.wait() == 1
         assert f"✘ Another run is at work on run date {SECOND} (server process " in second.said

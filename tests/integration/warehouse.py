@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tasks.contracts import AGENTS, CUSTOMERS, ENTITIES, Entity
-from tasks.tables import conformed, create_all_tables, day_name, names
+from tasks.entities.contracts import AGENTS, CUSTOMERS, ENTITIES
+from tasks.entities.model import Entity
+from tasks.loading.tables import conformed, create_all_tables, day_name, names
 from tasks.warehouse import PROJECT, environment
 from tests.integration.dbt_spared import spare_dbt
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from blocks import samples
-from blocks.samples_static import LEVELS
+from blocks.samples.static import LEVELS
 
 DAYS = [date(2025, 11, 20) + timedelta(i) for i in range(4)]
 Rows = list[dict[str, str]]

@@ -19,8 +19,9 @@ from blocks.errors import (
     SourceUnreadableError,
 )
 from blocks.resources import Resources
-from tasks.bronze import land
-from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS, SM_COMPLAINTS, WEB_COMPLAINTS, Entity
+from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS, SM_COMPLAINTS, WEB_COMPLAINTS
+from tasks.entities.model import Entity
+from tasks.reading.land import land
 
 DAY = date(2025, 11, 20)
 CALLS = (

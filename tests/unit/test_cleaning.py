@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks import cleaning
-from tasks.contracts import ENTITIES, Rule
-from tasks.states import STATES
+from tasks.cleaning import rules
+from tasks.cleaning.us_states import STATES
+from tasks.entities.contracts import ENTITIES
+from tasks.entities.model import Rule
 
 # of the planes where there are any, yet to come or not; the rest is empty or for private use.
 EVERY_CHARACTER = [
@@ -41,8 +42,8 @@ def one(rule: Callable[[pl.Expr], pl.Expr], value: str) -> Any:
 
 
 def test_white_space_is_what_python_strips() -> None:
-    assert list(cleaning.WHITE_SPACE) == [c for c in EVERY_CHARACTER if c.isspace()]
-    assert each(cleaning.stripped, [c + "x" + c for c in EVERY_CHARACTER]) == [
+    assert list(rules.WHITE_SPACE) == [c for c in EVERY_CHARACTER if c.isspace()]
+    assert each(rules.stripped, [c + "x" + c for c in EVERY_CHARACTER]) == [
         (c + "x" + c).strip() for c in EVERY_CHARACTER
     ]
 
@@ -50,12 +51,12 @@ def test_white_space_is_what_python_strips() -> None:
 @settings(deadline=None)
 @given(TEXTS)
 def test_stripping_is_pythons(values: list[str | None]) -> None:
-    assert each(cleaning.stripped, values) == [(v or "").strip() or None for v in values]
+    assert each(rules.stripped, values) == [(v or "").strip() or None for v in values]
 
 
 @pytest.mark.parametrize("word", ["NULL", "None", "NaN", "-", "0"])
 def test_no_word_means_null(word: str) -> None:
-    assert one(cleaning.stripped, word) == word
+    assert one(rules.stripped, word) == word
 
 
 @pytest.mark.parametrize(
@@ -73,21 +74,21 @@ def test_no_word_means_null(word: str) -> None:
     ],
 )
 def test_name(value: str, expected: str) -> None:
-    assert one(cleaning.name, value) == expected
+    assert one(rules.name, value) == expected
 
 
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 @example(["ΑΣ", "Σ", "ΑΣ.", "Α", None, "'Σ", "ΑΣ"])
 def test_name_is_pythons_title_of_each_value(values: list[str | None]) -> None:
-    assert each(cleaning.name, values) == [
+    assert each(rules.name, values) == [
         v if v is None else re.sub(r"\s+", " ", v).title() for v in values
     ]
 
 
 def test_name_titles_every_character_as_python_does() -> None:
     words = [f"{c}{c} a{c}b" for c in EVERY_CHARACTER if not c.isspace()]
-    assert each(cleaning.name, list(words)) == [word.title() for word in words]
+    assert each(rules.name, list(words)) == [word.title() for word in words]
 
 
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
@@ -97,7 +98,7 @@ def test_one_of_takes_any_case_and_nothing_else(entity: Any) -> None:
             continue
 
         def rule(value: pl.Expr, choices: tuple[str, ...] = field.choices) -> pl.Expr:
-            return cleaning.one_of(value, choices)
+            return rules.one_of(value, choices)
 
         for choice in field.choices:
             good = [choice, choice.upper(), choice.lower(), choice.swapcase()]
@@ -111,7 +112,7 @@ def test_lower_case_is_pythons_for_every_character() -> None:
     choices = ("K", "S", "I", "In-Progress")
     values = [*EVERY_CHARACTER, "In-Progreſſ", "İn-Progress", "in-progress"]
     lowered = {choice.lower(): choice for choice in choices}
-    assert each(lambda v: cleaning.one_of(v, choices), list(values)) == [
+    assert each(lambda v: rules.one_of(v, choices), list(values)) == [
         lowered.get(value.lower()) for value in values
     ]
 
@@ -155,7 +156,7 @@ def test_lower_case_is_pythons_for_every_character() -> None:
     ],
 )
 def test_email(value: str, expected: str | None) -> None:
-    assert one(cleaning.email, value) == expected
+    assert one(rules.email, value) == expected
 
 
 @pytest.mark.parametrize(
@@ -182,10 +183,10 @@ def test_email(value: str, expected: str | None) -> None:
     ],
 )
 def test_address(address: str, zip_code: str | None, code: str | None) -> None:
-    assert one(cleaning.zip_code, address) == zip_code
-    assert one(cleaning.state_code, address) == code
+    assert one(rules.zip_code, address) == zip_code
+    assert one(rules.state_code, address) == code
     state = ENTITIES["customers"].derived[-1]
-    frame = pl.DataFrame({"address": [address]}).select(cleaning.derived(state))
+    frame = pl.DataFrame({"address": [address]}).select(rules.derived(state))
     assert frame.item() == (STATES[code] if code else None)
 
 
@@ -200,9 +201,9 @@ WORDS = st.lists(
 def test_address_words_are_pythons(text: str) -> None:
     words = text.split()
     found = words and re.fullmatch("([0-9]{5})(-[0-9]{4})?", words[-1])
-    assert one(cleaning.zip_code, text.strip()) == (found[1] if found else None)
+    assert one(rules.zip_code, text.strip()) == (found[1] if found else None)
     code = words[-2].rstrip(",").upper() if len(words) > 1 else ""
-    assert one(cleaning.state_code, text.strip()) == (code if code in STATES else None)
+    assert one(rules.state_code, text.strip()) == (code if code in STATES else None)
 
 
 def test_states() -> None:
@@ -210,8 +211,8 @@ def test_states() -> None:
     for code, name in STATES.items():
         expected = [name] * 5
         values: list[str | None] = [code, code.lower(), name, name.upper(), name.lower()]
-        assert each(cleaning.state, values) == expected
-    assert each(cleaning.state, ["", "Texa", "T X", "Texas.", None]) == [None] * 5
+        assert each(rules.state, values) == expected
+    assert each(rules.state, ["", "Texa", "T X", "Texas.", None]) == [None] * 5
 
 
 BAD_TIMES = [
@@ -267,26 +268,26 @@ GOOD_TIMES = {
 
 @pytest.mark.parametrize("value", BAD_TIMES)
 def test_not_a_time(value: str) -> None:
-    assert one(cleaning.moment, value) is None
-    assert one(cleaning.day, value) is None
+    assert one(rules.moment, value) is None
+    assert one(rules.day, value) is None
 
 
 @pytest.mark.parametrize(("value", "expected"), GOOD_TIMES.items())
 def test_times(value: str, expected: datetime) -> None:
-    assert one(cleaning.moment, value) == expected
-    assert one(cleaning.day, value) == expected.date()
+    assert one(rules.moment, value) == expected
+    assert one(rules.day, value) == expected.date()
 
 
 def test_times_of_a_mixed_column() -> None:
     values: list[str | None] = [None, *BAD_TIMES, *GOOD_TIMES, None]
     expected = [None, *(None for _ in BAD_TIMES), *GOOD_TIMES.values(), None]
-    assert each(cleaning.moment, values) == expected
-    assert each(cleaning.day, values) == [v and v.date() for v in expected]
+    assert each(rules.moment, values) == expected
+    assert each(rules.day, values) == [v and v.date() for v in expected]
 
 
 @settings(deadline=None)
 @given(st.datetimes(), st.sampled_from(" T"), st.dates())
 def test_what_python_writes_is_read(moment: datetime, separator: str, day: date) -> None:
-    assert one(cleaning.moment, moment.isoformat(separator)) == moment
-    assert one(cleaning.day, moment.isoformat(separator)) == moment.date()
-    assert one(cleaning.day, day.isoformat()) == day
+    assert one(rules.moment, moment.isoformat(separator)) == moment
+    assert one(rules.day, moment.isoformat(separator)) == moment.date()
+    assert one(rules.day, day.isoformat()) == day

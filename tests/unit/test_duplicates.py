@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import duplicates as module
-from tasks.duplicates import find_duplicates
+from tasks.cleaning import duplicates as module
+from tasks.cleaning.duplicates import find_duplicates
 
 Row = tuple[str | None, str | None]
 SLICE = 3

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from blocks.errors import FirstRunVariableError
-from tasks.state import FIRST_RUN, read_first_run
+from tasks.gate import FIRST_RUN, read_first_run
 
 
 @pytest.mark.parametrize("value", [None, True, "true", "TRUE", " true\n"], ids=repr)

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from blocks.errors import ConfigurationError
-from blocks.stores import LocalStore
-from tasks.lake import Spool, detached, write_parquet
+from blocks.stores.local import LocalStore
+from tasks.lake.parquet import Spool, detached, write_parquet
 
 SCHEMA = pl.Schema({"": pl.String(), "n": pl.Int64()})
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")

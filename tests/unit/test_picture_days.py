@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import pytest
 from rich.console import Console
 
-from flows.picture_days import PictureOfDays
-from flows.terminal import watching
-from tasks.progress import Board, Status
+from flows.terminal.picture_days import PictureOfDays
+from flows.terminal.show import watching
+from tasks.reporting.progress import Board, Status
 
 DAYS = [str(date(2025, 11, 1) + timedelta(days=n)) for n in range(30)]
 

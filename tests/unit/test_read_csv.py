@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import SourceUnreadableError
-from tasks import read_csv as module
-from tasks.columns import unique_labels
-from tasks.read_csv import read_csv
+from tasks.entities.columns import unique_labels
+from tasks.reading import csv_file as module
+from tasks.reading.csv_file import read_csv
 
 
 def rows_of(data: bytes, block: int = 1 << 20) -> list[tuple[str | None, ...]]:

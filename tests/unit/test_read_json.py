@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import SchemaDriftError, SourceUnreadableError
-from tasks.read_json import read_json
+from tasks.reading.json_file import read_json
 
 
 def table(text: str | bytes) -> dict[str, list[str | None]]:

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from blocks.database import Connection, connect
 from blocks.errors import DatabaseUnavailableError, SourceMissingError
-from tasks.read_table import read_table
+from tasks.reading.table import read_table
 
 TABLE = sql.Identifier("customer_complaints", "forms")
 

@@ -8,8 +8,8 @@ from prefect.events import ResourceSpecification
 from prefect.events.schemas.events import Resource
 from prefect.states import Completed, Failed, Pending, State
 
-from tasks import report
-from tasks.summary import Summary
+from tasks.reporting import markdown
+from tasks.reporting.summary import Summary
 
 DAY = date(2025, 11, 21)
 CALLS = {
@@ -36,7 +36,7 @@ ORPHANS = {"entity": "call_logs", "issue": "orphan", "reason": "agent_id is miss
 
 def run(
     state: State[Any] | None = None, *ledger: dict[str, Any], path: str = "incremental"
-) -> report.Run:
+) -> markdown.Run:
     steps: dict[str, State[Any]] = {"ingest_call_logs": Failed(), "load_call_logs": Pending()}
     summary = Summary(
         DAY,
@@ -51,16 +51,16 @@ def run(
         ],
         [{"entity": "call_logs", "field": "call_end_time", "problems": 7}],
     )
-    return report.Run("daily-2025-11-21", path, state or Completed(), steps, summary)
+    return markdown.Run("daily-2025-11-21", path, state or Completed(), steps, summary)
 
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "flow_run_url", lambda run_id: None)
+    monkeypatch.setattr(markdown, "flow_run_url", lambda run_id: None)
 
 
 def test_a_completed_run() -> None:
-    text = report.markdown(run(None, CALLS))
+    text = markdown.markdown(run(None, CALLS))
     assert text.startswith("# Daily run of 2025-11-21: Completed\n")
     assert "**Incremental**: the static path was skipped" in text
     assert "| call_logs | 1,200 | 20 | 0 | 10 | 50 | 1,120 | 7 |" in text
@@ -72,7 +72,7 @@ def test_a_completed_run() -> None:
 
 def test_a_failed_run_says_what_failed() -> None:
     message = "ingest_call_logs failed: Gone. What to do: look. Held back: load_call_logs."
-    text = report.markdown(run(Failed(message=message)))
+    text = markdown.markdown(run(Failed(message=message)))
     assert "> ingest_call_logs failed: Gone.  \n> What to do: look.  \n> Held back:" in text
     assert "| `ingest_call_logs` | Failed |" in text
     assert "| `load_call_logs` | held back |" in text
@@ -81,18 +81,18 @@ def test_a_failed_run_says_what_failed() -> None:
 
 
 def test_static_rows_are_told_apart() -> None:
-    text = report.markdown(run(None, AGENTS, CALLS, path="initial"))
+    text = markdown.markdown(run(None, AGENTS, CALLS, path="initial"))
     assert "| agents | 1 | 2 | 1,117 |" in text
     assert "| **all** | 2,400 |" in text
 
 
 def test_numbers_to_the_right_words_to_the_left() -> None:
-    text = report.markdown(run(None, CALLS))
+    text = markdown.markdown(run(None, CALLS))
     assert "| entity | issue | reason | records |\n| --- | --- | --- | ---: |" in text
 
 
 def test_the_ledger_as_rows() -> None:
-    calls, total = report.ledger_rows(run(None, CALLS))
+    calls, total = markdown.ledger_rows(run(None, CALLS))
     assert calls["run date"] == "2025-11-21"
     assert (calls["ingest seconds"], calls["load seconds"]) == (0.12, 0.0)
     assert (total["entity"], total["read"], total["new"]) == ("all", 1200, None)

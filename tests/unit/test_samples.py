@@ -11,8 +11,8 @@ from datetime import date, timedelta
 import pytest
 
 from blocks import samples
-from blocks.samples_static import AGENTS_HEADER, CUSTOMERS_HEADER, LEVELS, SEATS
-from blocks.samples_words import STATES
+from blocks.samples.static import AGENTS_HEADER, CUSTOMERS_HEADER, LEVELS, SEATS
+from blocks.samples.words import STATES
 from tests.unit.sample_sources import CHANNELS, CHOICES, DAYS, KEYS, known, source
 
 

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from blocks.samples_words import STATES
+from blocks.samples.words import STATES
 from tests.unit.sample_sources import CHOICES, DAYS, KEYS, source, stripped
 
 

@@ -9,8 +9,8 @@ from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
 
 from blocks.errors import ConfigurationError
-from blocks.parts import OWN_BLOCKS
 from blocks.platform import Platform
+from blocks.register.parts import OWN_BLOCKS
 from blocks.settings import Settings, read
 
 ROOT = Path(__file__).parents[2]

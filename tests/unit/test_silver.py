@@ -9,11 +9,13 @@ import pytest
 
 from blocks.errors import SourceMissingError, TerminalError
 from blocks.resources import Resources
-from tasks import lake, silver
-from tasks.bronze import land
-from tasks.contracts import AGENTS, CALL_LOGS, CUSTOMERS, SM_COMPLAINTS, Entity
-from tasks.references import Silver
-from tasks.silver import refine
+from tasks.cleaning import silver
+from tasks.cleaning.silver import refine
+from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS, SM_COMPLAINTS
+from tasks.entities.model import Entity
+from tasks.entities.references import Silver
+from tasks.lake import parquet
+from tasks.reading.land import land
 
 DAY = date(2025, 11, 20)
 LABELS = {
@@ -27,7 +29,7 @@ LABELS = {
 @pytest.fixture(params=[1, 2, 3, 131_072], ids="slices of {}".format, autouse=True)
 def slice_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule holds wherever a slice ends, and whether or not what is held goes to disk."""
-    for module in (lake, silver):
+    for module in (parquet, silver):
         monkeypatch.setattr(module, "SLICE_ROWS", request.param)
 
 

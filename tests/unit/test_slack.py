@@ -8,8 +8,8 @@ from prefect.states import Completed, Crashed, Failed
 
 from tasks import slack
 from tasks.outcome import REPEAT
-from tasks.report import Run
-from tasks.summary import Summary
+from tasks.reporting.markdown import Run
+from tasks.reporting.summary import Summary
 
 ONE = "load_agents failed: No database. Where: db:1. What to do: start it."
 URL = "http://prefect/runs/flow-run/1"

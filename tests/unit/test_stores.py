@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from blocks.errors import ConfigurationError, SourceMissingError, TerminalError
-from blocks.stores import STALE_SECONDS, LocalStore, opened
+from blocks.stores.local import STALE_SECONDS, LocalStore
+from blocks.stores.opening import opened
 
 NOBODY = 65_534
 

@@ -14,13 +14,13 @@ from prefect.states import Completed, Failed
 from rich.console import Console
 
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from flows import afterwards
-from flows.picture import NARROWEST, Picture, load_type
-from flows.terminal import plain_line
+from blocks.stores.local import LocalStore
+from flows.terminal import afterwards
+from flows.terminal.picture import NARROWEST, Picture, load_type
+from flows.terminal.show import plain_line
 from tasks.outcome import REPEAT
-from tasks.progress import Board, Status, Step, board
-from tasks.summary import Summary, sentences
+from tasks.reporting.progress import Board, Status, Step, board
+from tasks.reporting.summary import Summary, sentences
 
 STATIC = [f"{s}_{e}" for s in ("ingest", "transform", "load") for e in ("customers", "agents")]
 GATE = "open_static_data_gate"
@@ -146,7 +146,7 @@ def test_plain_lines(step: Step, text: str) -> None:
 def test_the_screen_is_ours(tmp_path: Path, noise: str) -> None:
     """What other processes write is kept from the terminal, and kept for those who look for it."""
     program = f"""
-from flows.quiet import Screen
+from flows.terminal.screen import Screen
 with Screen() as screen:
     screen.file.write("ours\\n")
     {noise}

@@ -1,0 +1,1 @@
+"""`python -m blocks.register`: a platform block made from settings, every part checked first."""

@@ -1,0 +1,1 @@
+"""Where files live: a local folder or an S3 prefix."""

@@ -1,0 +1,181 @@
+"""What a person reads after a run: how it ended, where every row went, where to look next."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from prefect.states import State
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from blocks.database import address
+from blocks.errors import CoreTelecomsError, TransientError
+from blocks.resolving import resolve
+from blocks.resources import Resources
+from blocks.settings import settings
+from tasks.entities.contracts import ENTITIES
+from tasks.reporting.progress import Status, board
+from tasks.reporting.summary import Summary, read_summary, sentences
+
+COLUMNS = {  # of the ledger, with what a narrow terminal has room for
+    "rows_read": "read",
+    "exact_duplicates": "exact\ndup.",
+    "missing_key": "missing\nkey",
+    "duplicate_key": "dup.\nkey",
+    "orphan": "orphan",
+    "loaded": "loaded",
+    "field_problems": "field\nproblems",
+}
+BALANCE = "read = exact duplicates + missing key + duplicate key + orphan + loaded"
+NOTHING = "–"
+NOT_LOADED = f"{NOTHING} not loaded by this run: what was there of that date is as it was"
+SELECT = "select * from"
+LABEL = 17  # width
+
+
+def tell(console: Console, state: State[Any], given: Any, seconds: float) -> None:
+    """How a run ended: first what failed, what it held back and what to do, if anything did."""
+    if not state.is_completed():
+        first, *rest = sentences(state.message or f"The run ended in {state.name}.")
+        _words(console, f"✘ {first}", "bold red")
+        for sentence in rest:
+            # what to do may be a command, which has to copy as one line.
+            (_line if "What to do" in sentence else _words)(console, f"  {sentence}")
+    if not hasattr(given, "run_date"):  # a backfill, which has named its days
+        if state.is_completed():
+            _line(console, f"✔ Completed in {seconds:.1f} s: {state.message}", "bold green")
+        _notes(console)
+        return
+    try:
+        resources = resolve(given.platform)
+        summary = read_summary(resources.warehouse_dsn, given.run_date, board.flow_runs)
+    except CoreTelecomsError as error:
+        if state.is_completed():
+            _line(console, f"✔ Completed in {seconds:.1f} s")
+            _line(console, f"  No ledger to show: {error}")
+        return
+    if state.is_completed():
+        _line(console, f"✔ Completed in {seconds:.1f} s: {in_short(summary)}", "bold green")
+    if summary.ledger:
+        missing = not_loaded()
+        console.print()
+        console.print(ledger_table(summary, missing))
+        console.print(f"\n{BALANCE}", style="dim")
+        if missing:
+            console.print(NOT_LOADED, style="dim")
+    _notes(console)
+    console.print()
+    for label, where in where_to_look(summary, resources, state).items():
+        console.print(Text(f"{label:<{LABEL}}", "bold").append(where, "not bold"), soft_wrap=True)
+
+
+def _words(console: Console, text: str, style: str = "") -> None:
+    if not console.is_terminal:
+        return _line(console, text, style)
+    indent = 2
+    console.print(Padding(Text(text.lstrip(), style), (0, 0, 0, indent * text.startswith(" "))))
+    return None
+
+
+def _notes(console: Console) -> None:
+    for note in board.notes:
+        _words(console, f"! {note}", "yellow")
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    # broken by the terminal, not by us: it copies as one line.
+    console.print(text, style=style, soft_wrap=True, markup=False)
+
+
+def in_short(summary: Summary) -> str:
+    """A run's counts in half a sentence."""
+    return (
+        f"{summary.total('rows_read'):,} rows read, {summary.total('loaded'):,} loaded, "
+        f"{summary.quarantined:,} in quarantine"
+    )
+
+
+def not_loaded() -> list[str]:
+    """The entities that this run was to load and didn't."""
+    steps = {name: board.steps.get(f"load_{name}") for name in ENTITIES}
+    ended = {name: step.status for name, step in steps.items() if step}
+    return [name for name in ended if ended[name] in (Status.FAILED, Status.HELD_BACK)]
+
+
+def ledger_table(summary: Summary, missing: Iterable[str] = ()) -> Table:
+    """Where every row went: one line an entity, those that are missing from the ledger last."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+        show_edge=False,
+        title=f"Where every row of {summary.run_date} went\n",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("", no_wrap=True)
+    for title in COLUMNS.values():
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in summary.ledger:
+        table.add_row(row["entity"], *(f"{row[column]:,}" for column in COLUMNS))
+    for entity in missing:
+        table.add_row(entity, *NOTHING * len(COLUMNS), style="red")
+    if len(summary.ledger) > 1:
+        table.add_section()
+        table.add_row("all", *(f"{summary.total(column):,}" for column in COLUMNS), style="bold")
+    return table
+
+
+def where_to_look(summary: Summary, resources: Resources, state: State[Any]) -> dict[str, str]:
+    """Places to look next, each as something to type or to open."""
+    day, places = summary.run_date, {}
+    if summary.quarantined:
+        places["Quarantine"] = f"{SELECT} quarantine.records where run_date = '{day}';"
+    if summary.total("field_problems"):
+        problems = f"{_near(resources.lake.url)}/problems/<entity>/{day}.parquet"
+        places["Field problems"] = problems
+    embedded = resources.platform == "local" and not settings().warehouse_dsn
+    places["SQL prompt"] = "make psql" if embedded else address(resources.warehouse_dsn)
+    if state.is_completed():
+        places["Warehouse"] = f"{SELECT} analytics.agg_daily_complaints; or: make dbt-docs"
+    places["Prefect's UI"] = _ui()
+    return places
+
+
+def _near(url: str) -> str:
+    """A folder as seen from here, where that is shorter."""
+    if "://" in url:
+        return url
+    return min(url, os.path.relpath(url), key=len)
+
+
+def _ui() -> str:
+    from prefect.settings import get_current_settings
+    from prefect.utilities.urls import url_for
+
+    if get_current_settings().api.url and board.flow_runs:
+        return str(url_for("flow-run", obj_id=board.flow_runs[0]))
+    return "make server, then PREFECT_API_URL=http://127.0.0.1:4200/api"
+
+
+def unreachable(error: Exception) -> CoreTelecomsError | None:
+    """What to do about a Prefect API that doesn't answer; None for any other error."""
+    import httpx
+
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not isinstance(error, httpx.TransportError) and "API" not in str(error):
+        return None
+    if not url:
+        return TransientError(
+            "Prefect's temporary server did not start",
+            todo="run it again; on a slow machine set "
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
+        )
+    return TransientError(
+        "Prefect's API does not answer",
+        where=f"PREFECT_API_URL={url}",
+        todo="start it (make server), or unset PREFECT_API_URL to run on a temporary server",
+    )

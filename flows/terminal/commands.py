@@ -1,0 +1,173 @@
+"""The command lines: `python -m flows.daily`, `flows.static_data`, `flows.backfill`.
+
+Imports nothing heavy at the top, so that `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pkgutil import resolve_name
+from typing import Any
+
+from blocks import server
+
+RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
+PLATFORM_HELP = (
+    "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
+    "whose parts CORETELECOMS_* variables override"
+)
+
+
+def run_date(text: str) -> date:
+    """A run date from the command line: a real calendar day, not in the future."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2025-11-21"
+        ) from None
+    if day > _today():
+        raise argparse.ArgumentTypeError(f"{day} is in the future: today is {_today()} (UTC)")
+    return day
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def parser(module: str, description: str) -> argparse.ArgumentParser:
+    """A command's parser, with the options that all commands share."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m flows.{module}",
+        description=description,
+        epilog="Exit code 0 only when the run completed. Settings: docs/configuration.md",
+    )
+    made.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
+    made.add_argument(
+        "--plain", action="store_true", help="plain lines instead of the live picture"
+    )
+    return made
+
+
+def daily_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.daily`."""
+    options = parser(
+        "daily", "Load one run date's complaints and build the warehouse, gated on static data."
+    )
+    options.add_argument(
+        "--run-date", type=run_date, default=_today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
+    )
+    options.add_argument(
+        "--refresh-static",
+        action="store_true",
+        help="load customers and agents again before the complaints",
+    )
+    given = options.parse_args(argv)
+
+    def run() -> Any:
+        return _flow("flows.daily:daily")(
+            run_date=given.run_date,
+            platform=given.platform,
+            refresh_static=given.refresh_static,
+            return_state=True,
+        )
+
+    return _run(run, given)
+
+
+def static_data_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.static_data`."""
+    options = parser("static_data", "Load customers and agents, and mark the first run complete.")
+    options.add_argument(
+        "--run-date", type=run_date, default=_today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
+    )
+    given = options.parse_args(argv)
+
+    def run() -> Any:
+        return _flow("flows.static_data:static_data")(
+            run_date=given.run_date, platform=given.platform, return_state=True
+        )
+
+    return _run(run, given)
+
+
+def backfill_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.backfill`."""
+    options = parser("backfill", "Run every run date of a range that is not loaded yet.")
+    days: dict[str, Any] = {"type": run_date, "metavar": "YYYY-MM-DD"}
+    options.add_argument("--from", dest="start", help="first run date", **days)
+    options.add_argument("--to", dest="end", help="last run date, included", **days)
+    options.add_argument(
+        "--parallel",
+        type=_at_least_one,
+        metavar="N",
+        help="days at a time (default 1; with --deployment as many as its workers take)",
+    )
+    options.add_argument(
+        "--force", action="store_true", help="load days again that the ledger has complete"
+    )
+    options.add_argument(
+        "--refresh-static", action="store_true", help="load customers and agents again every day"
+    )
+    options.add_argument(
+        "--deployment",
+        metavar="NAME",
+        help="run each day through this deployment of daily, on any worker of its work pool: "
+        "daily/backfill-day",
+    )
+    options.add_argument(
+        "--quarantined",
+        action="store_true",
+        help="instead: load again, from bronze, the days (of the range, if given) that hold "
+        "orphans whose customer and agent have arrived since",
+    )
+    given = options.parse_args(argv)
+    if not given.quarantined and not (given.start and given.end):
+        options.error("give --from and --to (or --quarantined)")
+    if given.quarantined and (given.parallel or given.force or given.deployment):
+        options.error("--quarantined goes with --from, --to and --platform alone")
+
+    def run() -> Any:
+        if given.quarantined:
+            return _flow("flows.replay:replay_quarantine")(
+                given.start, given.end, given.platform, return_state=True
+            )
+
+        return _flow("flows.backfill:backfill")(
+            start=given.start,
+            end=given.end,
+            platform=given.platform,
+            parallel=given.parallel,
+            force=given.force,
+            refresh_static=given.refresh_static,
+            deployment=given.deployment,
+            return_state=True,
+        )
+
+    return _run(run, given)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: 1, 2, 3 …")
+    return int(text)
+
+
+def _flow(entrypoint: str) -> Any:
+    # by name: the flow's own module imports this one, and is heavy.
+    return resolve_name(entrypoint)
+
+
+def _run(run: Any, given: argparse.Namespace) -> int:
+    # Prefect's own output goes to its server alone; the terminal is ours. Environment wins.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    server.tell(server.TEMPORARY)
+    from flows.terminal.show import show
+
+    try:
+        return show(run, given, plain=given.plain or not sys.stdout.isatty())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. What was loaded is whole; run it again to go on.\n")
+        return 130

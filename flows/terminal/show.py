@@ -1,0 +1,125 @@
+"""A run under the eyes of a person: its graph live, then what happened and where to look next."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from blocks.server import keep_to_one_connection
+from flows.terminal import interrupt
+from flows.terminal.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
+from flows.terminal.picture_days import PictureOfDays
+from flows.terminal.screen import Screen
+from tasks.reporting.progress import Status, Step, board, days
+
+
+def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
+    """Run a flow under the eyes of a person; its exit code."""
+    board.clear()
+    picture = _picture(given)
+    with Screen() as screen:
+        console = fitting(screen, plain)
+        watch = watching(console, picture)
+
+        def interrupted() -> None:
+            watch.__exit__(None, None, None)
+            board.listener = days.listener = None  # tasks go on for a while: no more of that
+            console.print("Interrupted. What was loaded is whole; run it again to go on.")
+
+        try:
+            with watch, interrupt.handled(interrupted):
+                keep_to_one_connection()
+                state = asyncio.run(run())
+                picture.end()
+            from flows.terminal.afterwards import tell
+
+            tell(console, state, given, picture.seconds)
+        except Exception as error:
+            console.print(f"✘ {_said(error)}", style="bold red", markup=False, soft_wrap=True)
+            state = None
+        if state and state.is_completed():
+            return 0
+        if noise := screen.keep():
+            console.print(f"What libraries wrote is in {noise}", style="dim", soft_wrap=True)
+        return 1
+
+
+def fitting(screen: Screen, plain: bool) -> Console:
+    """A console for the live picture, or for plain lines where it can't be shown."""
+    console = Console(file=screen.file, highlight=False)
+    if plain or console.is_dumb_terminal or console.width < NARROWEST:
+        return Console(file=screen.file, highlight=False, width=120, force_terminal=False)
+    return console
+
+
+def watching(console: Console, picture: Picture | PictureOfDays) -> AbstractContextManager[Any]:
+    """Show the run's steps while the block goes on."""
+    if console.is_terminal:
+        return Live(
+            picture,
+            console=console,
+            refresh_per_second=10,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def line(step: Step) -> None:
+        if step.status not in (Status.RUNNING, Status.WAITING):
+            console.print(plain_line(step), soft_wrap=True, style=_style(step))
+
+    console.print(f"{'starting':<9}  {picture.title}, {where_prefect_is()}", soft_wrap=True)
+    picture.board.listener = line
+    if isinstance(picture, PictureOfDays):
+
+        def line_of_build(step: Step) -> None:
+            if step is picture.build:
+                line(step)
+
+        picture.run.listener = line_of_build
+    return nullcontext()
+
+
+def plain_line(step: Step) -> str:
+    """A step that ended, in one line.
+
+    >>> plain_line(Step("ingest_agents", Status.DONE, rows=69, started=1.0, ended=1.5))
+    'done       ingest_agents  69 rows  0.5 s'
+    """
+    parts = [f"{step.status:<9}", step.name]
+    if step.rows:
+        parts.append(f"{step.rows:,} {what(step)}")
+    if step.seconds is not None:
+        parts.append(f"{step.seconds:.1f} s")
+    if step.detail:
+        parts.append(step.detail)
+    return "  ".join(parts)
+
+
+def _style(step: Step) -> str:
+    return MARKS[step.status][1] if step.status is Status.FAILED else ""
+
+
+def _picture(given: Any) -> Picture | PictureOfDays:
+    if hasattr(given, "start"):
+        of = f"{given.start or 'first'} to {given.end or 'last'}"
+        if given.quarantined:
+            title = "replay of quarantine" + (f", {of}" if given.start or given.end else "")
+            return PictureOfDays(days, title, run=board, unit="freed")
+        return PictureOfDays(days, f"backfill {of}", run=board)
+    static_alone = not hasattr(given, "refresh_static")
+    name = "static data" if static_alone else "daily"
+    return Picture(board, f"{name} {given.run_date}", static_alone=static_alone)
+
+
+def _said(error: Exception) -> str:
+    """An error that no flow run could hold: there was none, or its end couldn't be shown."""
+    from blocks.errors import CoreTelecomsError
+    from flows.terminal.afterwards import unreachable
+    from tasks.stage import unexpected
+
+    if isinstance(error, CoreTelecomsError):
+        return str(error)
+    return str(unreachable(error) or unexpected(error))

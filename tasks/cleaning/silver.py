@@ -1,0 +1,246 @@
+"""Bronze → silver: what every row becomes (DESIGN section 5), slice by slice."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from blocks.errors import TerminalError
+from blocks.resources import Resources
+from blocks.stores.store import Store
+from tasks.cleaning import rules
+from tasks.cleaning.duplicates import Duplicates, find_duplicates
+from tasks.entities.columns import match_columns
+from tasks.entities.model import Entity, Rule
+from tasks.entities.references import Bronze, Silver
+from tasks.lake.parquet import SLICE_ROWS, Spool, detached, write_parquet
+
+PROBLEMS = pl.Schema(
+    {
+        "source_row": pl.Int64(),
+        "record_key": pl.String(),
+        "field": pl.String(),
+        "original_value": pl.String(),
+    }
+)
+REJECTS = pl.Schema(
+    {
+        "source_row": pl.Int64(),
+        "issue": pl.String(),
+        "reason": pl.String(),
+        "record_key": pl.String(),
+        "record": pl.String(),
+    }
+)
+
+
+def refine(
+    entity: Entity,
+    bronze: Bronze,
+    resources: Resources,
+    on_rows: Callable[[int], None] | None = None,
+) -> Silver:
+    """Clean a bronze file into silver rows, field problems and rejected rows, one file each.
+
+    `on_rows` hears how many more rows were cleaned.
+    """
+    started = time.perf_counter()
+    lake = resources.lake
+    keys = {
+        folder: f"{folder}/{entity.name}/{bronze.run_date}.parquet"
+        for folder in ("silver", "problems", "rejects")
+    }
+    source = _BronzeFile(entity, bronze, lake)
+    duplicates = find_duplicates(
+        source.keys(), entity.key, [f.name for f in entity.fields], source.rows_of
+    )
+    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+        problems = Spool(folder, "problems")
+        rejects = Spool(folder, "rejects")
+        counts = {"rows": 0, "missing_key": 0}
+
+        def frames() -> Iterator[pl.DataFrame]:
+            for raw in source.slices():
+                rows = _sorted_out(entity, raw, duplicates)
+                rejects.add(rows.rejected)
+                clean = _typed(entity, rows.text)
+                problems.add(_problems(entity, rows, clean))
+                counts["rows"] += clean.height
+                counts["missing_key"] += rows.missing_key
+                if on_rows:
+                    on_rows(raw.height)
+                yield clean
+
+        schema = pl.Schema({**rules.schema(entity), "source_row": pl.Int64()})
+        with lake.writing(keys["silver"]) as uri:
+            write_parquet(frames(), schema, uri, lake)
+        problems.write(PROBLEMS, lake, keys["problems"])
+        rejects.write(REJECTS, lake, keys["rejects"])
+    return Silver(
+        entity=entity.name,
+        run_date=bronze.run_date,
+        key=keys["silver"],
+        problems_key=keys["problems"],
+        rejects_key=keys["rejects"],
+        bronze_key=bronze.key,
+        fingerprint=bronze.fingerprint,
+        rows_read=bronze.rows,
+        exact_duplicates=duplicates.exact.len(),
+        missing_key=counts["missing_key"],
+        duplicate_key=duplicates.superseded.len(),
+        rows=counts["rows"],
+        field_problems=problems.rows,
+        ingest_seconds=bronze.seconds,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _BronzeFile:
+    """A bronze file's contract columns under their canonical names."""
+
+    def __init__(self, entity: Entity, bronze: Bronze, lake: Store) -> None:
+        self._key = entity.key
+        self._rows = bronze.rows
+        self._lake, self._file = lake, bronze.key
+        uri = lake.uri(bronze.key)
+        with lake.translating(bronze.key):
+            scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
+            labels = scan.collect_schema().names()
+            rows = scan.select(pl.len()).collect().item()
+        if rows != bronze.rows:
+            raise TerminalError(
+                f"The bronze file holds {rows} rows, not the {bronze.rows} that were landed",
+                where=uri,
+                todo="another run replaced it meanwhile: run this date again",
+            )
+        positions = match_columns(entity, labels, uri).positions
+        self._scan = scan.select(
+            pl.col(labels[position]).alias(name) for name, position in positions.items()
+        )
+
+    def slices(self) -> Iterator[pl.DataFrame]:
+        """All rows as they are, beside their `source_row`."""
+        for first in range(0, self._rows, SLICE_ROWS):
+            frame = self._read(self._scan.slice(first, SLICE_ROWS))
+            yield frame.with_columns(
+                pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("source_row")
+            )
+
+    def keys(self) -> Iterator[pl.Series]:
+        """The stripped keys of all rows."""
+        for first in range(0, self._rows, SLICE_ROWS):
+            slice_ = self._scan.select(self._key).slice(first, SLICE_ROWS)
+            keys = slice_.select(rules.stripped(pl.col(self._key)))
+            yield self._read(keys).to_series()
+
+    def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Stripped columns beside their `row`, for some rows, in order."""
+        for first in range(0, self._rows, SLICE_ROWS):
+            here = _within(rows, first, SLICE_ROWS)
+            if here.len():
+                frame = self._read(self._scan.select(columns).slice(first, SLICE_ROWS))
+                picked = frame[here - first].select(
+                    here.alias("row"), *(rules.stripped(pl.col(c)).alias(c) for c in columns)
+                )
+                yield detached(picked)
+
+    def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        with self._lake.translating(self._file):
+            return scan.collect()
+
+
+def _within(rows: pl.Series, first: int, count: int) -> pl.Series:
+    """Of sorted row numbers, those of one slice."""
+    start, end = rows.search_sorted(first), rows.search_sorted(first + count)
+    return rows.slice(start, end - start)
+
+
+@dataclass
+class _Rows:
+    """A slice, sorted out: the rows that go on, and those that don't."""
+
+    raw: pl.DataFrame
+    text: pl.DataFrame  # the same rows, stripped
+    rejected: pl.DataFrame
+    missing_key: int
+
+
+def _sorted_out(entity: Entity, raw: pl.DataFrame, duplicates: Duplicates) -> _Rows:
+    names = [f.name for f in entity.fields]
+    text = raw.with_columns(rules.stripped(pl.col(name)).alias(name) for name in names)
+    first = raw["source_row"][0]
+    exact = _within(duplicates.exact, first, raw.height)
+    superseded = _within(duplicates.superseded, first, raw.height)
+    missing = text[entity.key].is_null()
+    if not (exact.len() or superseded.len() or missing.any()):
+        return _Rows(raw, text, REJECTS.to_frame(), 0)
+    row = raw["source_row"]
+    is_exact = row.is_in(exact.cast(pl.Int64).implode())
+    is_missing = missing & ~is_exact
+    is_superseded = row.is_in(superseded.cast(pl.Int64).implode())
+    rejected = is_missing | is_superseded
+    stays = ~(is_exact | rejected)
+    return _Rows(
+        raw.filter(stays),
+        text.filter(stays),
+        _rejected(entity, raw.filter(rejected), text[entity.key].filter(rejected)),
+        int(is_missing.sum()),
+    )
+
+
+def _rejected(entity: Entity, raw: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Rows that go no further, with their original values."""
+    without_key = pl.col("record_key").is_null()
+    superseded = f"a later row of the same day has the same {entity.key}"
+    return raw.with_columns(record_key=keys).select(
+        "source_row",
+        issue=pl.when(without_key).then(pl.lit("missing_key")).otherwise(pl.lit("duplicate_key")),
+        reason=pl.when(without_key)
+        .then(pl.lit(f"{entity.key} is empty"))
+        .otherwise(pl.lit(superseded)),
+        record_key="record_key",
+        record=pl.struct(f.name for f in entity.fields).struct.json_encode(),
+    )
+
+
+def _typed(entity: Entity, text: pl.DataFrame) -> pl.DataFrame:
+    """Canonical columns, cleaned, and `source_row`."""
+    clean = text.lazy().select(*(rules.cleaned(f) for f in entity.fields), "source_row")
+    for field in entity.fields:
+        if field.not_before:
+            early = pl.col(field.name) < pl.col(field.not_before)
+            clean = clean.with_columns(
+                pl.when(early.fill_null(False))
+                .then(None)
+                .otherwise(pl.col(field.name))
+                .alias(field.name)
+            )
+    derived = (rules.derived(column).alias(column.name) for column in entity.derived)
+    return clean.with_columns(derived).select(*entity.columns, "source_row").collect()
+
+
+def _problems(entity: Entity, rows: _Rows, clean: pl.DataFrame) -> pl.DataFrame:
+    """The values that could not be cleaned, by row and then in contract order."""
+    checked = [(f.name, f.name) for f in entity.fields]
+    addresses = {f.name for f in entity.fields if f.rule is Rule.ADDRESS}
+    checked += [(d.name, d.of) for d in entity.derived if d.of in addresses and d.name != "state"]
+    found = []
+    for field, origin in checked:
+        lost = clean[field].is_null() & rows.text[origin].is_not_null()
+        if lost.any():
+            found.append(
+                pl.DataFrame(
+                    {
+                        "source_row": clean["source_row"].filter(lost),
+                        "record_key": clean[entity.key].filter(lost),
+                        "field": field,
+                        "original_value": rows.raw[origin].filter(lost),
+                    },
+                    schema=PROBLEMS,
+                )
+            )
+    if not found:
+        return PROBLEMS.to_frame()
+    return pl.concat(found).sort("source_row", maintain_order=True)

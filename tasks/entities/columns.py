@@ -1,0 +1,78 @@
+"""Which column of a source is which canonical column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blocks.errors import SchemaDriftError
+from tasks.entities.model import Entity, is_index, normalised
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A source's columns, matched to a contract by position."""
+
+    positions: dict[str, int]  # canonical name to position, in contract order
+    unexpected: tuple[str, ...]  # labels that are neither of the contract nor an index
+
+
+def match_columns(entity: Entity, labels: Sequence[str], where: str) -> Columns:
+    """Match labels by their letters and digits alone.
+
+    Raises SchemaDriftError when a contract column is missing or there twice.
+    """
+    letters = [normalised(label) for label in labels]
+    there = _there(entity, labels)
+    todo = "ask the source's owner what changed; a renamed column is declared in contracts.py"
+    missing = [f.name for f in entity.fields if f.source_label not in letters]
+    if missing:
+        raise SchemaDriftError(
+            f"{entity.name}: missing {', '.join(missing)}; {there}",
+            where=where,
+            todo=todo,
+        )
+    twice = [f.name for f in entity.fields if letters.count(f.source_label) > 1]
+    if twice:
+        raise SchemaDriftError(
+            f"{entity.name}: more than one column reads as {', '.join(twice)}; {there}",
+            where=where,
+            todo=todo,
+        )
+    known = {f.source_label for f in entity.fields}
+    return Columns(
+        positions={f.name: letters.index(f.source_label) for f in entity.fields},
+        unexpected=tuple(
+            label
+            for label, letter in zip(labels, letters, strict=True)
+            if letter not in known and not is_index(label)
+        ),
+    )
+
+
+def _there(entity: Entity, labels: Sequence[str]) -> str:
+    """What the source has; its labels only if they are labels.
+
+    A file without its header has a row in its place, whose names and addresses aren't to be told.
+    """
+    known = {f.source_label for f in entity.fields} & {normalised(label) for label in labels}
+    if labels and 2 * len(known) < len(entity.fields):
+        return (
+            f"of the source's {len(labels)} columns {len(known) or 'none'} are known: "
+            "is its first line a header?"
+        )
+    return f"the source has the columns {', '.join(map(repr, labels)) or 'none'}"
+
+
+def unique_labels(labels: Sequence[str]) -> list[str]:
+    """The labels as they are, a repeated one numbered: a Parquet file can't hold it twice.
+
+    >>> unique_labels(["", "a", ""])
+    ['', 'a', '_2']
+    """
+    unique: list[str] = []
+    for label in labels:
+        name, number = label, 1
+        while name in unique or (number > 1 and name in labels):
+            number += 1
+            name = f"{label}_{number}"
+        unique.append(name)
+    return unique

@@ -1,0 +1,1 @@
+"""Silver to PostgreSQL: tables, COPY, partitions, ledger, locks. No Prefect."""

@@ -1,0 +1,132 @@
+"""What doesn't load: an entity's and date's quarantine records and field problems, replaced."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import polars as pl
+from psycopg import sql
+
+from blocks.database import Connection
+from blocks.resources import Resources
+from tasks.entities.columns import match_columns
+from tasks.entities.model import Entity
+from tasks.entities.references import Silver
+from tasks.loading.copying import FileReplacedError, copy, encoded, read_slices
+
+_RECORDS = sql.Identifier("quarantine", "records")
+_PROBLEMS = sql.Identifier("ops", "field_problems")
+_REJECT = ("source_row", "issue", "reason", "record_key", "record")
+_PROBLEM = ("source_row", "record_key", "field", "original_value")
+
+# of complaints whose customer or agent is missing or unknown: the key, and why.
+ORPHANS = pl.Schema({"record_key": pl.String(), "reason": pl.Categorical()})
+
+
+def replace_rejected(
+    connection: Connection,
+    entity: Entity,
+    silver: Silver,
+    resources: Resources,
+    flow_run_id: str,
+    orphans: pl.DataFrame | None = None,
+) -> int:
+    """Replace the quarantine records and field problems; how many field problems there are.
+
+    Orphans go to the quarantine with their original values, and record no field problems.
+    """
+    for table in (_RECORDS, _PROBLEMS):
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE entity = %s AND run_date = %s").format(table),
+            [entity.name, silver.run_date],
+        )
+    of_day = [pl.lit(entity.name).alias("entity"), pl.lit(silver.run_date).alias("run_date")]
+    of_run = [*of_day, pl.lit(flow_run_id or None, dtype=pl.String).alias("flow_run_id")]
+    rejects = silver.missing_key + silver.duplicate_key
+    records = read_slices(resources, silver.rejects_key, _REJECT, rejects)
+    problems = read_slices(resources, silver.problems_key, _PROBLEM, silver.field_problems)
+    if orphans is not None and not orphans.is_empty():
+        places = _places(entity, silver, resources, orphans)
+        records = chain(records, _orphan_records(entity, silver, resources, places))
+        problems = _without(problems, places)
+    kept = _copy_all(connection, _RECORDS, (f.select(*_REJECT[1:], *of_run) for f in records))
+    expected = rejects + (0 if orphans is None else orphans.height)
+    if kept != expected:
+        raise FileReplacedError(
+            f"{kept} rows for the quarantine were found, there should be {expected}",
+            where=f"{silver.rejects_key}, {silver.key}",
+            todo="another run replaced the files: run again",
+        )
+    return _copy_all(connection, _PROBLEMS, (f.select(*_PROBLEM[1:], *of_day) for f in problems))
+
+
+def _copy_all(connection: Connection, table: sql.Identifier, frames: Iterator[pl.DataFrame]) -> int:
+    columns: list[str] = []
+
+    def noting_columns() -> Iterator[pl.DataFrame]:
+        for frame in frames:
+            columns[:] = frame.columns
+            yield frame
+
+    return sum(
+        copy(connection, table, columns, rows, text)
+        for rows, text in encoded(noting_columns())
+        if rows
+    )
+
+
+def _places(
+    entity: Entity, silver: Silver, resources: Resources, orphans: pl.DataFrame
+) -> pl.DataFrame:
+    """The orphans with their rows in bronze, in that order: each slice then needs a span of it."""
+    lake = resources.lake
+    keys = pl.scan_parquet(lake.uri(silver.key), storage_options=lake.storage_options, glob=False)
+    with lake.translating(silver.key):
+        return (
+            keys.select("source_row", pl.col(entity.key).alias("record_key"))
+            .join(orphans.lazy(), on="record_key")
+            .sort("source_row")
+            .collect(engine="streaming")
+        )
+
+
+def _between(places: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    rows = places["source_row"]
+    start = rows.search_sorted(first, side="left")
+    return places.slice(start, rows.search_sorted(last, side="right") - start)
+
+
+def _without(problems: Iterator[pl.DataFrame], places: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    for frame in problems:
+        rows = frame["source_row"].cast(pl.Int64)
+        orphaned = _between(places, rows.min(), rows.max())["source_row"]  # type: ignore[arg-type]
+        yield frame.filter(~rows.is_in(orphaned.implode()))
+
+
+def _orphan_records(
+    entity: Entity, silver: Silver, resources: Resources, places: pl.DataFrame
+) -> Iterator[pl.DataFrame]:
+    """Orphans' original rows, from bronze."""
+    lake = resources.lake
+    with lake.translating(silver.bronze_key):
+        bronze = pl.scan_parquet(
+            lake.uri(silver.bronze_key), storage_options=lake.storage_options, glob=False
+        )
+        labels = bronze.collect_schema().names()
+    # only these: an extra column may be called as one of ours.
+    contract = match_columns(entity, labels, silver.bronze_key).positions
+    bronze = bronze.select(pl.col(labels[place]).alias(name) for name, place in contract.items())
+    for start in range(0, silver.rows_read, resources.batch_rows):
+        end = min(start + resources.batch_rows, silver.rows_read)
+        orphaned = _between(places, start, end - 1)
+        if orphaned.is_empty():
+            continue
+        with lake.translating(silver.bronze_key):
+            span = bronze.slice(start, end - start).collect()
+        found = span[orphaned["source_row"] - start]
+        yield orphaned.select(
+            "source_row",
+            pl.lit("orphan").alias("issue"),
+            "reason",
+            "record_key",
+            record=found.select(pl.struct(list(contract)).struct.json_encode()).to_series(),
+        )

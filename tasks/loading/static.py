@@ -1,0 +1,133 @@
+"""Silver → conformed, for customers and agents: an upsert that leaves unchanged rows alone."""
+
+import time
+
+from psycopg import sql
+
+from blocks.database import Connection
+from blocks.resources import Resources
+from tasks.entities.model import Entity
+from tasks.entities.references import Loaded, Silver
+from tasks.loading import locks, tables
+from tasks.loading.copying import OnRows, copy, encoded, read_slices, replaced
+from tasks.loading.ledger import write_ledger
+from tasks.loading.rejected import replace_rejected
+
+_INCOMING = sql.Identifier("pg_temp", "incoming")
+
+
+def load_static(
+    entity: Entity,
+    silver: Silver,
+    resources: Resources,
+    flow_run_id: str = "",
+    on_rows: OnRows | None = None,
+) -> Loaded:
+    """Load customers or agents, all or nothing; the ledger row it wrote.
+
+    Rows that the source no longer has stay: complaints refer to them. A second load of the same
+    entity waits for the first.
+    """
+    started = time.monotonic()
+    with (
+        locks.at_work(resources.warehouse_dsn, entity.name, wait=True) as connection,
+        connection.transaction(),
+    ):
+        batches = _copy_incoming(connection, entity, silver, resources, on_rows)
+        updated = _update(connection, entity, silver)
+        inserted = _insert(connection, entity, silver)
+        field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
+        loaded = Loaded(
+            entity=entity.name,
+            run_date=silver.run_date,
+            rows_read=silver.rows_read,
+            exact_duplicates=silver.exact_duplicates,
+            missing_key=silver.missing_key,
+            duplicate_key=silver.duplicate_key,
+            orphan=0,
+            loaded=silver.rows,
+            field_problems=field_problems,
+            inserted=inserted,
+            updated=updated,
+            unchanged=silver.rows - inserted - updated,
+            batches=batches,
+            ingest_seconds=silver.ingest_seconds,
+            transform_seconds=silver.seconds,
+            load_seconds=time.monotonic() - started,
+        )
+        write_ledger(connection, loaded, silver, flow_run_id)
+    return loaded
+
+
+def _copy_incoming(
+    connection: Connection,
+    entity: Entity,
+    silver: Silver,
+    resources: Resources,
+    on_rows: OnRows | None,
+) -> int:
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"
+        ).format(tables.names(entity.columns), tables.conformed(entity))
+    )
+    batches = copied = 0
+    frames = read_slices(resources, silver.key, entity.columns, silver.rows)
+    for rows, text in encoded(frames):
+        copied += copy(connection, _INCOMING, entity.columns, rows, text)
+        batches += 1
+        if on_rows:
+            on_rows(rows)
+    if copied != silver.rows:
+        raise replaced(silver, copied)
+    connection.execute("ANALYZE incoming")
+    return batches
+
+
+def _update(connection: Connection, entity: Entity, silver: Silver) -> int:
+    """Rows whose content changed; their run date never goes back, so that history stays in order.
+
+    The source has no date of its own: what was read last is what holds, whatever its run date.
+    """
+    done = connection.execute(
+        sql.SQL(
+            """
+            UPDATE {table} AS there
+            SET ({columns}) = ROW ({incoming}), last_changed_at = now(),
+                run_date = greatest(there.run_date, {run_date})
+            FROM incoming
+            WHERE there.{key} = incoming.{key}
+              AND ROW ({there}) IS DISTINCT FROM ROW ({incoming})
+            """
+        ).format(
+            table=tables.conformed(entity),
+            columns=tables.names(entity.columns),
+            incoming=_of("incoming", entity.columns),
+            there=_of("there", entity.columns),
+            key=sql.Identifier(entity.key),
+            run_date=sql.Literal(silver.run_date),
+        )
+    )
+    return done.rowcount
+
+
+def _insert(connection: Connection, entity: Entity, silver: Silver) -> int:
+    done = connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO {table} ({columns}, run_date)
+            SELECT {columns}, {run_date} FROM incoming
+            WHERE NOT EXISTS (SELECT FROM {table} AS there WHERE there.{key} = incoming.{key})
+            """
+        ).format(
+            table=tables.conformed(entity),
+            columns=tables.names(entity.columns),
+            key=sql.Identifier(entity.key),
+            run_date=sql.Literal(silver.run_date),
+        )
+    )
+    return done.rowcount
+
+
+def _of(table: str, columns: tuple[str, ...]) -> sql.Composable:
+    return sql.SQL(", ").join(sql.Identifier(table, name) for name in columns)

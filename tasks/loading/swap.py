@@ -1,0 +1,130 @@
+"""A day's finished staging table becomes the partition of its date, all at once for readers.
+
+Who waits for whom, in short: the first load of a date locks nobody out who reads. A reload must
+drop the older partition, for which nobody may be reading the table: it asks for that moment
+briefly, and steps back for those who queued up behind it.
+"""
+
+import time
+from datetime import date
+from itertools import chain, repeat
+
+from psycopg import errors as pg
+from psycopg import sql
+
+from blocks.database import Connection
+from blocks.errors import DatabaseUnavailableError, TerminalError
+from tasks.entities.contracts import STATIC
+from tasks.entities.model import Entity
+from tasks.loading import locks, tables
+
+PATIENCE_SECONDS = 300.0
+# readers that come while we ask for their table wait behind us this long at most, a table.
+_ASK_MS = 100
+# longer than PostgreSQL's deadlock_timeout, after which an autovacuum gives way.
+_WRITERS_MS = 10_000
+_PAUSES_SECONDS = (0.25, 0.5, 1, 2, 4)
+
+
+def swap_in(connection: Connection, entity: Entity, run_date: date) -> None:
+    """Attach the day's staging table in place of an older partition, in the open transaction.
+
+    Raises DatabaseUnavailableError when readers left no gap for that long.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    pauses = chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1]))
+    while True:
+        try:
+            # an attempt that fails gives back every lock it got.
+            with connection.transaction():
+                _attempt(connection, entity, run_date)
+            connection.execute("SET LOCAL lock_timeout = 0")
+            return
+        except (pg.LockNotAvailable, pg.DeadlockDetected):
+            if time.monotonic() > give_up:
+                raise DatabaseUnavailableError(
+                    f"Other sessions held conformed.{entity.name}, customers or agents "
+                    f"for {PATIENCE_SECONDS:.0f} seconds{_blockers(connection, entity)}",
+                    where=f"swapping in {entity.name} of {run_date}",
+                    todo="end the sessions that read or lock these tables, then run again: "
+                    "the copied batches are kept",
+                ) from None
+        time.sleep(next(pauses))
+
+
+def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
+    name = tables.day_name(entity.name, run_date)
+    parts = {
+        "staged": sql.Identifier("staging", name),
+        "partition": sql.Identifier("conformed", name),
+        "parent": tables.conformed(entity),
+        "statics": sql.SQL(", ").join(tables.conformed(static) for static in STATIC),
+        "run_date": sql.Literal(run_date),
+        "check": sql.Identifier(f"{name}_check"),
+    }
+
+    def run(statements: str) -> None:
+        connection.execute(sql.SQL(statements).format(**parts))
+
+    # one swap at a time: what follows takes several tables' locks.
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.key("swap")])
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_WRITERS_MS))
+    # foreign keys are checked under these; they hold up writers and vacuums, no reader.
+    run(
+        "LOCK TABLE {statics} IN SHARE ROW EXCLUSIVE MODE; "
+        "LOCK TABLE ONLY {parent} IN SHARE UPDATE EXCLUSIVE MODE"
+    )
+    if _is_attached(connection, entity, name):
+        run("LOCK TABLE {partition} IN SHARE UPDATE EXCLUSIVE MODE")
+        # checked here in bulk, before the moment in which readers wait.
+        for static in STATIC:
+            parts |= {"key": sql.Identifier(static.key), "static": tables.conformed(static)}
+            run("ALTER TABLE {staged} ADD FOREIGN KEY ({key}) REFERENCES {static} ({key})")
+        connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_ASK_MS))
+        # attaching a table that has foreign keys of its own drops their triggers on the
+        # referenced tables, which nobody may be reading then.
+        run("LOCK TABLE ONLY {parent}, {statics}, {partition} IN ACCESS EXCLUSIVE MODE")
+        # without DETACH, which would make new triggers on the referenced tables.
+        run("DROP TABLE {partition}")
+    # where there was no older day ATTACH adds the foreign keys, and checks them in bulk.
+    run(
+        "ALTER TABLE {staged} SET SCHEMA conformed; "
+        "ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES IN ({run_date}); "
+        "ALTER TABLE {partition} DROP CONSTRAINT {check}, ALTER COLUMN run_date DROP DEFAULT, "
+        "RESET (autovacuum_enabled)"
+    )
+
+
+def _is_attached(connection: Connection, entity: Entity, name: str) -> bool:
+    """Whether there is an older partition; a detached table is somebody's, and not ours to drop."""
+    there, parent = connection.execute(
+        """
+        SELECT day IS NOT NULL,
+               EXISTS (SELECT FROM pg_inherits WHERE inhrelid = day AND inhparent = parent)
+        FROM (SELECT to_regclass(%s) AS day, to_regclass(%s) AS parent) AS found
+        """,
+        [f"conformed.{name}", f"conformed.{entity.name}"],
+    ).fetchone() or (False, False)
+    if there and not parent:
+        raise TerminalError(
+            f"conformed.{name} exists, but is no partition of conformed.{entity.name}",
+            where=f"swapping in {name}",
+            todo="somebody detached it: rename, move or drop it, then run again",
+        )
+    return bool(there)
+
+
+def _blockers(connection: Connection, entity: Entity) -> str:
+    rows = connection.execute(
+        """
+        SELECT DISTINCT pid, application_name
+        FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE relation = ANY (%s::regclass[]) AND granted AND pid <> pg_backend_pid()
+        ORDER BY pid
+        """,
+        [[f"conformed.{name}" for name in (entity.name, *(s.name for s in STATIC))]],
+    ).fetchall()
+    if not rows:
+        return ""
+    sessions = ", ".join(f"{pid} {name}".strip() for pid, name in rows[:5])
+    return f" (server processes: {sessions})"

@@ -1,0 +1,167 @@
+"""The conformance layer's tables: their names, their making, and clearing what no load can use."""
+
+from datetime import date
+from pathlib import Path
+
+from psycopg import sql
+
+from blocks.database import Connection
+from tasks.entities.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.entities.model import Entity
+from tasks.loading import locks
+
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+def conformed(entity: Entity) -> sql.Identifier:
+    """The entity's conformed table."""
+    return sql.Identifier("conformed", entity.name)
+
+
+def day_name(entity_name: str, run_date: date) -> str:
+    """Name of a day's table, in `staging` while it is built and in `conformed` as a partition.
+
+    >>> day_name("call_logs", date(2025, 11, 21))
+    'call_logs_20251121'
+    """
+    return f"{entity_name}_{run_date.isoformat().replace('-', '')}"
+
+
+def names(columns: tuple[str, ...] | list[str]) -> sql.Composable:
+    """Columns as a list for a statement."""
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def create_all_tables(connection: Connection) -> None:
+    """Make the schemas and tables that aren't there yet; any number of runs may do so at once."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.key("create tables")])
+        connection.execute(sql.SQL(_SCHEMA.read_text("utf-8")))
+        for entity in STATIC:
+            connection.execute(_static_table(entity))
+        for entity in COMPLAINTS:
+            connection.execute(_complaint_table(entity))
+        for entity in ENTITIES.values():
+            _add_new_columns(connection, entity)
+
+
+def _columns(entity: Entity) -> list[sql.Composable]:
+    return [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+        for name, kind in entity.sql_types().items()
+    ]
+
+
+def _static_table(entity: Entity) -> sql.Composed:
+    return sql.SQL(
+        """
+        CREATE TABLE IF NOT EXISTS {table} (
+            {columns},
+            first_loaded_at timestamptz NOT NULL DEFAULT now(),
+            last_changed_at timestamptz NOT NULL DEFAULT now(),
+            run_date date NOT NULL,
+            PRIMARY KEY ({key})
+        )
+        """
+    ).format(
+        table=conformed(entity),
+        columns=sql.SQL(", ").join(_columns(entity)),
+        key=sql.Identifier(entity.key),
+    )
+
+
+def _complaint_table(entity: Entity) -> sql.Composed:
+    references = [
+        sql.SQL("FOREIGN KEY ({key}) REFERENCES {table} ({key})").format(
+            key=sql.Identifier(static.key), table=conformed(static)
+        )
+        for static in STATIC
+    ]
+    return sql.SQL(
+        """
+        CREATE TABLE IF NOT EXISTS {table} (
+            {columns},
+            run_date date NOT NULL,
+            PRIMARY KEY (run_date, {key}),
+            {references}
+        ) PARTITION BY LIST (run_date)
+        """
+    ).format(
+        table=conformed(entity),
+        columns=sql.SQL(", ").join(_columns(entity)),
+        key=sql.Identifier(entity.key),
+        references=sql.SQL(", ").join(references),
+    )
+
+
+def _add_new_columns(connection: Connection, entity: Entity) -> None:
+    """A column that the contract gained since the table was made; NULL in the rows that are in."""
+    there = connection.execute(
+        """
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+        """,
+        [f"conformed.{entity.name}"],
+    )
+    known = {name for (name,) in there}
+    for name, column in zip(entity.columns, _columns(entity), strict=True):
+        if name not in known:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(conformed(entity), column)
+            )
+
+
+def clear_staging(connection: Connection) -> int:
+    """Remove staging tables without a checkpoint and checkpoints without a table; how many.
+
+    A day that is being loaded at this moment is left alone.
+    """
+    candidates = connection.execute(_UNUSABLE).fetchall()
+    return sum(_clear_one(connection, *candidate) for candidate in candidates)
+
+
+# to_date would raise on a foreign table's name, and take the 31st of November for the 1st.
+_UNUSABLE = """
+    WITH tables AS (
+        SELECT relname AS name FROM pg_class
+        WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'
+    ),
+    checkpoints AS (
+        SELECT entity, run_date, entity || '_' || to_char(run_date, 'YYYYMMDD') AS name
+        FROM ops.checkpoints
+    )
+    SELECT name, entity, run_date
+    FROM tables FULL JOIN checkpoints USING (name)
+    WHERE tables.name IS NULL OR checkpoints.name IS NULL
+"""
+
+
+def _clear_one(connection: Connection, name: str, entity: str | None, run_date: date | None) -> int:
+    if entity is None or run_date is None:
+        stem, _, digits = name.rpartition("_")
+        try:
+            entity, run_date = stem, date.fromisoformat(digits)
+        except ValueError:
+            return 0  # none of ours
+        if entity not in ENTITIES:
+            return 0
+    with connection.transaction():
+        number = locks.key(entity, run_date)
+        free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [number]).fetchone()
+        # what was read before the lock was taken may be out of date.
+        still = [row[0] for row in connection.execute(_UNUSABLE).fetchall()]
+        if free != (True,) or name not in still:
+            return 0
+        connection.execute(
+            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", name))
+        )
+        connection.execute(
+            "DELETE FROM ops.checkpoints WHERE entity = %s AND run_date = %s", [entity, run_date]
+        )
+    return 1
+
+
+def cleanup_checkpoints(connection: Connection, run_date: date) -> int:
+    """Remove the run date's checkpoints; how many."""
+    done = connection.execute("DELETE FROM ops.checkpoints WHERE run_date = %s", [run_date])
+    return done.rowcount

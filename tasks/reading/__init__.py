@@ -1,0 +1,1 @@
+"""Source to bronze: readers of files, tables and sheets. No Prefect."""

@@ -1,0 +1,246 @@
+"""CSV as text, batch by batch: exact or refused, never guessed.
+
+Polars parses; it also pads short lines and stops at odd quotes, so what it made of a batch is
+checked, and a batch in doubt is read again by Python's csv module, which says where it is wrong.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+
+from blocks.errors import SourceUnreadableError
+from tasks.entities.columns import unique_labels
+from tasks.reading.source import Bytes, Source, looks_like
+
+BLOCK_BYTES = 4 << 20
+MAX_RECORD_BYTES = 256 << 20
+_MAX_HEADER_BYTES = 1 << 20
+_EXACT_ROWS = 50_000
+# every quote opens at the start of a field, closes at its end, or is doubled between the two.
+_REGULAR = re.compile(
+    rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?![^,\r\n])[^"]*+)*+',
+)
+
+
+def file_blocks(path: Path) -> Iterator[bytes]:
+    """A file's bytes, block by block."""
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+
+
+def read_csv(blocks: Iterable[bytes], where: str) -> Source:
+    """A CSV of UTF-8 text with a header line, opened: `where` is its address for people.
+
+    Raises SourceUnreadableError, here or while its frames are read.
+    """
+    content = Bytes(blocks)
+    stream = iter(content)
+    labels, rest, line = _header(stream, where)
+    return Source(where, content, labels, _frames(rest, stream, labels, line, where))
+
+
+def _unreadable(what: str, where: str, line: int | None = None, todo: str = "") -> Exception:
+    return SourceUnreadableError(
+        what,
+        where=where if line is None else f"{where}, line {line}",
+        todo=todo or "ask the source's owner for the file again; nothing of it was taken over",
+    )
+
+
+def _header(stream: Iterator[bytes], where: str) -> tuple[list[str], bytes, int]:
+    """The labels, the bytes read beyond them, and the number of lines so far."""
+    head = b""
+    for block in stream:
+        head += block
+        if head.strip() and len(head) >= 4:
+            break
+    if not head.strip(b"\xef\xbb\xbf\r\n \t"):
+        raise _unreadable(
+            "The file is empty: not even a header line",
+            where,
+            todo="a day without rows is a header line alone; ask the source's owner for the file",
+        )
+    if kind := looks_like(head):
+        raise _unreadable(f"Not CSV: this looks like {kind}", where)
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    start = len(head) - len(head.lstrip(b"\r\n"))
+    line = head[:start].count(b"\n")
+    head = head[start:]
+    while not (end := _first_record_end(head)):
+        more = next(stream, None)
+        if more is None:
+            end = len(head)
+            break
+        if len(head) > _MAX_HEADER_BYTES:
+            raise _unreadable("Not CSV: no header line in the first megabyte", where)
+        head += more
+    _refuse_nul(head[:end], where, line)
+    text = _decoded(head[:end], where, line)
+    try:
+        # lines end in LF here: a CR of its own is an old Mac's, and would hide every row.
+        labels = next(csv.reader(StringIO(text, newline="\n"), strict=True))
+    except csv.Error as error:
+        raise _unreadable(f"The header line is not CSV: {error}", where, line + 1) from None
+    return labels, head[end:], line + head[:end].count(b"\n")
+
+
+def _first_record_end(head: bytes) -> int:
+    """Where the first line outside quotes ends; 0 when it isn't all there."""
+    end = 0
+    while end := head.find(b"\n", end) + 1:
+        if head.count(b'"', 0, end) % 2 == 0:
+            return end
+    return 0
+
+
+def _frames(
+    rest: bytes, stream: Iterator[bytes], labels: Sequence[str], line: int, where: str
+) -> Iterator[pl.DataFrame]:
+    """The rows, a block of whole lines at a time; `line` is the number of lines before them."""
+    names = unique_labels(labels)
+    for block in chain(stream, (b"",)):
+        batch, rest = _split(rest, block)
+        if len(rest) > MAX_RECORD_BYTES:
+            raise _unreadable(
+                f"One row is over {MAX_RECORD_BYTES >> 20} MB: a quoted value is not closed",
+                where,
+                line + batch.count(b"\n") + 1,
+            )
+        if not batch:
+            continue
+        _refuse_nul(batch, where, line)
+        if b'"' in batch and not _REGULAR.fullmatch(batch):
+            # where a row ends is in doubt from here on.
+            yield from _exactly(chain((batch, rest), stream), names, line, where)
+            return
+        frame = _quickly(batch, names)
+        if frame is None:
+            yield from _exactly((batch,), names, line, where)
+        else:
+            yield frame
+        line += batch.count(b"\n")
+
+
+def _split(rest: bytes, block: bytes) -> tuple[bytes, bytes]:
+    """The whole rows of what was left and a further block, and what is left of them.
+
+    A row ends at a line feed that an even number of quotes precedes; no block ends the last one.
+    """
+    if not block:
+        return rest, b""
+    end = block.rfind(b"\n") + 1
+    quotes = rest.count(b'"') + block.count(b'"', 0, end)
+    while quotes % 2 and end:
+        before = block.rfind(b"\n", 0, end - 1) + 1
+        quotes -= block.count(b'"', before, end)
+        end = before
+    if not end:
+        return b"", rest + block
+    # one copy of a block and no more: larger garbage scatters over the heaps of all threads.
+    return b"".join((rest, memoryview(block)[:end])), block[end:]
+
+
+def _quickly(batch: bytes, names: list[str]) -> pl.DataFrame | None:
+    """The batch as Polars reads it, or None when that may not be what it says."""
+    if b"\r" in batch and batch.count(b"\r") != batch.count(b"\r\n"):
+        return None
+    schema = {str(position): pl.String for position in range(len(names))}
+    if not batch.endswith(b"\n"):
+        batch += b"\n"  # without it Polars takes no notice of a comma too many at the very end
+    try:
+        frame = pl.read_csv(batch, has_header=False, schema=schema, glob=False)
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.to_series(-1).null_count():
+        # short lines are padded at their end: then there are fewer commas than columns need.
+        commas = frame.height * (len(names) - 1)
+        if b'"' in batch:
+            inside = frame.select(pl.all().str.count_matches(",", literal=True).sum())
+            commas += sum(count or 0 for count in inside.row(0))
+        if batch.count(b",") != commas:
+            return None
+    if b'""' in batch:
+        frame = frame.select(pl.when(pl.all() != "").then(pl.all()))
+    frame.columns = names
+    return frame
+
+
+def _exactly(
+    pieces: Iterable[bytes], names: list[str], line: int, where: str
+) -> Iterator[pl.DataFrame]:
+    """The rows as Python's csv module reads them, or the error with its line."""
+    csv.field_size_limit(MAX_RECORD_BYTES)
+    reader = csv.reader(_lines(pieces, where, line), strict=True)
+    rows: list[list[str]] = []
+    first = line + 1  # line of the row being read
+    try:
+        for row in reader:
+            if row:  # a blank line is no row
+                if len(row) != len(names):
+                    raise _unreadable(
+                        f"A row of {len(row)} values under {len(names)} columns: "
+                        "the file is ragged, or was cut off",
+                        where,
+                        first,
+                    )
+                rows.append(row)
+            first = line + reader.line_num + 1
+            if len(rows) == _EXACT_ROWS:
+                yield _frame(rows, names)
+                rows = []
+    except csv.Error as error:
+        what = (
+            "The file was cut off: a quoted value is not closed"
+            if "unexpected end" in str(error)
+            else f"Not CSV: {str(error).partition(' - ')[0]}"
+        )
+        raise _unreadable(what, where, first) from None
+    if rows:
+        yield _frame(rows, names)
+
+
+def _frame(rows: list[list[str]], names: list[str]) -> pl.DataFrame:
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    # by dict: a list of series would give the column without a name one.
+    frame = pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in columns})
+    return frame.select(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _lines(pieces: Iterable[bytes], where: str, line: int) -> Iterator[str]:
+    """Decoded lines with their ends; only a line feed ends one."""
+    rest = b""
+    for piece in chain(pieces, (b"",)):
+        data = rest + piece
+        cut = data.rfind(b"\n") + 1 if piece else len(data)
+        whole, rest = data[:cut], data[cut:]
+        _refuse_nul(whole, where, line)
+        yield from re.findall(r"[^\n]*\n|[^\n]+", _decoded(whole, where, line))
+        line += whole.count(b"\n")
+
+
+def _decoded(data: bytes, where: str, line: int) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _unreadable(
+            f"Not UTF-8: byte 0x{data[error.start]:02x}",
+            where,
+            line + data.count(b"\n", 0, error.start) + 1,
+            "export the file as UTF-8; reading it in another encoding would garble names",
+        ) from None
+
+
+def _refuse_nul(data: bytes, where: str, line: int) -> None:
+    at = data.find(b"\0")
+    if at >= 0:
+        raise _unreadable(
+            "A NUL byte: the file is damaged, or not text in UTF-8",
+            where,
+            line + data.count(b"\n", 0, at) + 1,
+        )

@@ -1,0 +1,212 @@
+"""JSON as text: column-oriented as pandas writes it, an array of records, or a record a line.
+
+The decoder holds one file at a time, unlike the other readers.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from blocks.errors import SchemaDriftError, SourceUnreadableError
+from tasks.lake.parquet import SLICE_ROWS
+from tasks.reading.source import Bytes, Source, looks_like
+
+
+class _Number(str):
+    """A number or constant as the file spells it."""
+
+
+class _Object(dict[str, Any]):
+    """An object that knows the names it holds more than once."""
+
+    twice: tuple[str, ...] = ()
+
+
+def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> Source:
+    """A JSON file in UTF-8, opened: `where` is its address for people.
+
+    `columns` are the labels of a day without records, which names none itself.
+    Raises SourceUnreadableError, SchemaDriftError.
+    """
+    content = Bytes(blocks)
+    data = b"".join(content)
+    if (kind := looks_like(data)) not in (None, "JSON"):
+        raise _unreadable(f"Not JSON: this looks like {kind}", where)
+    text = _decoded(data, where)
+    del data  # not held beside the text while that is parsed
+    if not text.strip():
+        raise _unreadable(
+            "The file is empty",
+            where,
+            "a day without rows is the array []; ask the source's owner for the file",
+        )
+    document = _parsed(text, where)
+    values = {name: [] for name in columns} if document == [] else _columns(document, where)
+    frame = _frame(values, where)
+    return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
+
+
+def _unreadable(what: str, where: str, todo: str = "") -> Exception:
+    return SourceUnreadableError(
+        what,
+        where=where,
+        todo=todo or "ask the source's owner for the file again; nothing of it was taken over",
+    )
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _unreadable(
+            f"Not UTF-8: byte 0x{error.object[error.start]:02x}",
+            f"{where}, byte {error.start}",
+            "export the file as UTF-8; reading it in another encoding would garble names",
+        ) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    found = _Object(pairs)
+    if len(found) < len(pairs):
+        found.twice = tuple(
+            name for name, times in Counter(n for n, _ in pairs).items() if times > 1
+        )
+    return found
+
+
+def _parsed(text: str, where: str) -> Any:
+    """The document; newline-delimited records come as a list."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number
+    )
+    start = len(text) - len(text.lstrip())
+    try:
+        first, end = decoder.raw_decode(text, start)
+        rest = text[end:].strip()
+        if not rest:
+            return first
+        if not isinstance(first, dict):
+            raise _unreadable(
+                "Not JSON: more after the end of the document",
+                f"{where}, line {text.count(chr(10), 0, end) + 1}",
+            )
+    except json.JSONDecodeError as error:
+        raise _broken(error, error.lineno, len(text), where) from None
+    except RecursionError:
+        raise _unreadable("Not a table: the JSON is nested too deep", where) from None
+    records = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                records.append(decoder.decode(line))
+            except json.JSONDecodeError as error:
+                raise _broken(error, number, len(line), where) from None
+    return records
+
+
+def _broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Exception:
+    what = (
+        "The JSON was cut off"
+        if error.pos >= size or "Unterminated" in error.msg
+        else f"Not JSON: {error.msg}, column {error.colno}"
+    )
+    return _unreadable(what, f"{where}, line {line}")
+
+
+def _columns(document: Any, where: str) -> dict[str, list[Any]]:
+    """Values by column label, rows aligned."""
+    if isinstance(document, _Object):
+        kinds = {type(value) for value in document.values()}
+        if kinds == {_Object}:
+            return _by_column(document, where)
+        if kinds == {list}:
+            return _by_position(document, where)
+        if kinds & {_Object, list}:
+            raise _unreadable("Some columns of the JSON hold values by row, others don't", where)
+        # no column at all, or a single record
+        return _by_record([document], where) if document else {}
+    if isinstance(document, list):
+        return _by_record(document, where)
+    raise _unreadable("The JSON is neither columns nor records", where)
+
+
+def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
+    _refuse_twice(document, where)
+    labels: list[str] = []
+    for values in document.values():
+        if values.twice:
+            raise _unreadable("A column of the JSON holds a row's label twice", where)
+        if list(values) != labels:
+            labels = list(dict.fromkeys((*labels, *values)))
+
+    def aligned(values: _Object) -> list[Any]:
+        if list(values) == labels:  # as it is everywhere, save in a damaged file
+            return list(values.values())
+        return [values.get(label) for label in labels]
+
+    return {name: aligned(values) for name, values in document.items()}
+
+
+def _by_position(document: _Object, where: str) -> dict[str, list[Any]]:
+    _refuse_twice(document, where)
+    if len({len(values) for values in document.values()}) > 1:
+        raise _unreadable("The columns of the JSON differ in length", where)
+    return dict(document)
+
+
+def _by_record(records: list[Any], where: str) -> dict[str, list[Any]]:
+    names: dict[str, None] = {}
+    for number, record in enumerate(records, 1):
+        if not isinstance(record, _Object):
+            raise _unreadable(f"Record {number} of the JSON is not an object", where)
+        _refuse_twice(record, where)
+        names.update(dict.fromkeys(record))
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def _refuse_twice(document: _Object, where: str) -> None:
+    if document.twice:
+        raise SchemaDriftError(
+            f"The JSON holds a column twice: {', '.join(map(repr, document.twice))}",
+            where=where,
+            todo="ask the source's owner which of the two is right",
+        )
+
+
+def _frame(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
+    try:
+        # by dict: a list of series would give the column without a name one.
+        frame = pl.DataFrame(
+            {
+                name: pl.Series(values=map(_text, values), dtype=pl.String)
+                for name, values in columns.items()
+            }
+        )
+    except UnicodeEncodeError:
+        raise _unreadable("The JSON holds half of a surrogate pair: not text", where) from None
+    damaged = (
+        frame.select(pl.all().str.contains("\0", literal=True).any()).row(0) if columns else ()
+    )
+    if any(damaged):
+        raise _unreadable("A NUL character in a value: the file is damaged", where)
+    return frame
+
+
+def _text(value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    """A value as compact JSON; numbers as the file spells them."""
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_compact(k)}:{_compact(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_compact, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,131 @@
+"""Source → bronze: a source of a run date lands in the lake, unchanged in content, as text."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from blocks.database import connect
+from blocks.errors import ConfigurationError
+from blocks.resources import Resources
+from blocks.sheets import is_sheet
+from tasks.entities.columns import match_columns, unique_labels
+from tasks.entities.model import Entity
+from tasks.entities.references import Bronze
+from tasks.lake.bronze import bronze_keys
+from tasks.lake.parquet import write_parquet
+from tasks.reading.csv_file import file_blocks, read_csv
+from tasks.reading.json_file import read_json
+from tasks.reading.sheet import read_sheet
+from tasks.reading.source import Source
+from tasks.reading.table import read_table
+
+WEB_FORMS_SCHEMA = "customer_complaints"
+
+
+def land(
+    entity: Entity,
+    run_date: date,
+    resources: Resources,
+    flow_run_id: str = "",
+    on_rows: Callable[[int], None] | None = None,
+) -> Bronze:
+    """Land the source of a run date as `bronze/{entity}/{D}.parquet`, and its manifest beside it.
+
+    `on_rows` hears how many more rows were read. Both files are replaced, or neither is touched;
+    the manifest is there only when the data it describes is.
+    Raises SourceMissingError, SourceUnreadableError, SchemaDriftError, ConfigurationError.
+    """
+    started = time.perf_counter()
+    lake = resources.lake
+    key, manifest_key = bronze_keys(entity.name, run_date)
+    with _opened(entity, run_date, resources) as source:
+        unexpected = match_columns(entity, source.labels, source.address).unexpected
+        rows = 0
+
+        def counted() -> Iterator[pl.DataFrame]:
+            nonlocal rows
+            for frame in source.frames:
+                rows += frame.height
+                if on_rows:
+                    on_rows(frame.height)
+                yield frame
+
+        schema = pl.Schema(dict.fromkeys(unique_labels(source.labels), pl.String()))
+        with lake.writing(key) as uri:
+            write_parquet(counted(), schema, uri, lake)
+            lake.delete(manifest_key)
+    manifest = {
+        "entity": entity.name,
+        "run_date": run_date.isoformat(),
+        "source": source.address,
+        "fingerprint": source.bytes.fingerprint,
+        "rows": rows,
+        "bytes": source.bytes.size,
+        "columns": source.labels,
+        "unexpected_columns": unexpected,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "flow_run_id": flow_run_id,
+    }
+    lake.write(manifest_key, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    return Bronze(
+        entity=entity.name,
+        run_date=run_date,
+        key=key,
+        source=source.address,
+        fingerprint=source.bytes.fingerprint,
+        rows=rows,
+        unexpected_columns=unexpected,
+        warnings=_warnings(entity, source.address, rows, unexpected),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _warnings(
+    entity: Entity, address: str, rows: int, unexpected: tuple[str, ...]
+) -> tuple[str, ...]:
+    warnings = []
+    if not rows:
+        warnings.append(f"{entity.name}: no rows, only the header ({address})")
+    if unexpected:
+        names = ", ".join(map(repr, unexpected))
+        warnings.append(f"{entity.name}: unexpected columns kept out: {names} ({address})")
+    return tuple(warnings)
+
+
+@contextmanager
+def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[Source]:
+    """The entity's source of a run date; its frames can be read inside the block."""
+    name = entity.source_on(run_date)
+    if entity.format == "table":
+        with (
+            connect(resources.web_forms_dsn, purpose=f"read {entity.name}") as connection,
+            read_table(connection, WEB_FORMS_SCHEMA, name) as source,
+        ):
+            yield source
+        return
+    store, key = resources.source, name
+    if entity.format == "agents" and resources.agents_url:
+        if is_sheet(resources.agents_url):
+            yield read_sheet(resources.agents_url, resources.sheet_credentials)
+            return
+        store, key = resources.located(resources.agents_url)
+    extension = Path(key).suffix.lower()
+    if extension not in (".csv", ".json"):
+        raise ConfigurationError(
+            f"{entity.name}: files of the kind {extension or 'without extension'!r} are not read",
+            where=store.uri(key),
+            todo="give the address of a .csv file, or of a Google Sheet for agents",
+        )
+    with TemporaryDirectory(prefix="coretelecoms-") as spool:
+        path = store.local_copy(key, Path(spool))
+        blocks = file_blocks(path)
+        if extension == ".csv":
+            yield read_csv(blocks, store.uri(key))
+        else:
+            yield read_json(blocks, store.uri(key), [f.name for f in entity.fields])

@@ -1,0 +1,91 @@
+"""What a run did, read back from the ledger, for the terminal, Prefect's UI and Slack."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from blocks.database import connect
+from tasks.entities.contracts import ENTITIES
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts alone: no key, no value of a row."""
+
+    run_date: date
+    ledger: list[dict[str, Any]] = field(default_factory=list)  # one row of ops.ledger per entity
+    quarantine: list[dict[str, Any]] = field(default_factory=list)  # entity, issue, reason, records
+    problems: list[dict[str, Any]] = field(default_factory=list)  # entity, field, problems
+
+    def total(self, column: str) -> int:
+        """The sum of a count of the ledger over its entities."""
+        return sum(row[column] for row in self.ledger)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that ended in quarantine."""
+        return self.total("missing_key") + self.total("duplicate_key") + self.total("orphan")
+
+    @property
+    def quarantine_share(self) -> float:
+        """Part of all rows read that ended in quarantine, 0 to 1."""
+        read = self.total("rows_read")
+        return self.quarantined / read if read else 0.0
+
+
+_STARTS = (
+    r"Where: |What to do: |Held back: |The gate |Run it again |"
+    r"(?:[\d-]{10}: )?[a-z_]+ (?:failed: |ended in )"
+)
+
+
+def sentences(message: str) -> list[str]:
+    """A final state's message, taken apart: what failed, where, what to do, what it held back.
+
+    >>> sentences("load_agents failed: Cut. Where: db. What to do: wait. Held back: run_dbt.")
+    ['load_agents failed: Cut.', 'Where: db.', 'What to do: wait.', 'Held back: run_dbt.']
+    """
+    said = re.sub(r"^Flow run encountered an exception: (\w+: )?", "", message)
+    return re.split(rf"(?<=[.:])(?<!\d:) (?={_STARTS})", said)
+
+
+def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summary:
+    """What the given flow runs loaded for a run date."""
+    given = {"day": run_date, "runs": list(flow_run_ids), "order": list(ENTITIES)}
+    with connect(dsn, purpose="summary") as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        ledger = cursor.execute(
+            """
+            SELECT entity, rows_read, exact_duplicates, missing_key, duplicate_key, orphan, loaded,
+                field_problems, inserted, updated, unchanged,
+                ingest_seconds, transform_seconds, load_seconds
+            FROM ops.ledger
+            WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
+            ORDER BY array_position(%(order)s::text[], entity)
+            """,
+            given,
+        ).fetchall()
+        given["entities"] = [row["entity"] for row in ledger]
+        quarantine = cursor.execute(
+            """
+            SELECT entity, issue, reason, count(*) AS records FROM quarantine.records
+            WHERE run_date = %(day)s AND entity = ANY (%(entities)s)
+            GROUP BY entity, issue, reason
+            ORDER BY array_position(%(order)s::text[], entity), records DESC, issue, reason
+            """,
+            given,
+        ).fetchall()
+        problems = cursor.execute(
+            """
+            SELECT entity, field, count(*) AS problems FROM ops.field_problems
+            WHERE run_date = %(day)s AND entity = ANY (%(entities)s)
+            GROUP BY entity, field
+            ORDER BY array_position(%(order)s::text[], entity), problems DESC, field
+            """,
+            given,
+        ).fetchall()
+    return Summary(run_date, ledger, quarantine, problems)

@@ -1,0 +1,36 @@
+"""Before and after the loads: tables made, staging and checkpoints cleared."""
+
+from datetime import date
+from typing import Any
+
+from prefect import task
+
+from blocks.database import connect
+from blocks.resolving import resolve
+from tasks.loading import tables
+from tasks.stage import OPTIONS, stage
+
+
+@task(name="create_all_tables", task_run_name="create_all_tables", **OPTIONS)
+def create_all_tables(platform: str) -> None:
+    """Make the schemas and tables that aren't there yet."""
+    with stage("create_all_tables"), _warehouse(platform) as connection:
+        tables.create_all_tables(connection)
+
+
+@task(name="clear_staging", task_run_name="clear_staging", **OPTIONS)
+def clear_staging(platform: str) -> int:
+    """Remove staging tables and checkpoints that no load can resume; how many."""
+    with stage("clear_staging"), _warehouse(platform) as connection:
+        return tables.clear_staging(connection)
+
+
+@task(name="cleanup_checkpoints", task_run_name="cleanup_checkpoints", **OPTIONS)
+def cleanup_checkpoints(run_date: date, platform: str) -> int:
+    """Remove the run's checkpoints: dbt succeeded, nothing needs resuming; how many."""
+    with stage("cleanup_checkpoints"), _warehouse(platform) as connection:
+        return tables.cleanup_checkpoints(connection, run_date)
+
+
+def _warehouse(platform: str) -> Any:
+    return connect(resolve(platform).warehouse_dsn, purpose="set up")

@@ -28,7 +28,7 @@ def test_folders_need_neither_prefect_nor_boto3_nor_sqlalchemy(
     tmp_path: Path, database: str
 ) -> None:
     loaded = python(
-        "import sys; from blocks.resources import resolve; r = resolve(); r.lake.write('a', b'1'); "
+        "import sys; from blocks.resolving import resolve; r = resolve(); r.lake.write('a', b'1'); "
         "print([m for m in ('prefect', 'boto3', 'sqlalchemy', 'gspread') if m in sys.modules])",
         tmp_path,
         CORETELECOMS_WAREHOUSE_DSN=database,
@@ -48,7 +48,7 @@ def test_a_dotenv_file_may_hold_all_of_s3(tmp_path: Path, s3: S3) -> None:
         f"AWS_SECRET_ACCESS_KEY={SECRET}\n"
     )
     printed = python(
-        "from blocks.resources import resolve; r = resolve(); "
+        "from blocks.resolving import resolve; r = resolve(); "
         "store, key = r.located(r.agents_url); print(r.source.url, r.samples, store.read(key))",
         tmp_path,
     )

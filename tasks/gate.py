@@ -1,4 +1,4 @@
-"""The first-run state and the gate: DESIGN section 2, rules G1 to G11."""
+"""The first-run state and the gate: rules G1 to G11 of docs/contract.md#gate."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bronze → silver, as a task: what every row becomes (DESIGN section 5)."""
+"""Bronze → silver, as a task: what every row becomes (docs/contract.md#order)."""
 
 from prefect import task
 

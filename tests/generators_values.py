@@ -1,4 +1,4 @@
-"""Values for every rule of DESIGN section 5: good, to be mended, bad, and noise.
+"""Values for every rule of docs/contract.md#fields: good, repairable, bad, and noise.
 
 Pools are plain lists, so that tests with many rows can draw from them without hypothesis.
 """

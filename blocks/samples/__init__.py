@@ -1,4 +1,4 @@
-"""Sample sources of the embedded default, in the published shape (DESIGN section 4).
+"""Sample sources of the embedded default, in the published shape (docs/contract.md#sources).
 
 Made on first use of a run date, and the same on every machine. Who the people are is in
 `samples_static`, what they complain about in `samples_complaints`, what is wrong with it in

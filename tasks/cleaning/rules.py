@@ -1,4 +1,4 @@
-"""What each value becomes (DESIGN section 5), as Polars expressions over stripped text.
+"""What each value becomes (docs/contract.md#fields), as Polars expressions over stripped text.
 
 Every function takes an expression and gives another: null where the value can't be cleaned.
 Where one calls Python, it is once a batch, never once a value.

@@ -1,4 +1,4 @@
-"""Bronze → silver: what every row becomes (DESIGN section 5), slice by slice."""
+"""Bronze → silver: what every row becomes (docs/contract.md#order), slice by slice."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

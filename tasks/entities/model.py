@@ -7,7 +7,7 @@ from typing import Literal
 
 
 class Rule(StrEnum):
-    """What cleaning does to a field (DESIGN section 5)."""
+    """What cleaning does to a field (docs/contract.md#fields)."""
 
     TEXT = "text"  # stripped, nothing else: keys and references
     NAME = "name"

@@ -10,7 +10,7 @@ class Bronze:
 
     entity: str
     run_date: date
-    key: str  # in the lake: bronze/{entity}/{D}.parquet
+    key: str  # in the lake: bronze/{entity}/{run_date}.parquet
     source: str  # address for people
     fingerprint: str  # SHA-256 of the source's bytes
     rows: int
@@ -21,11 +21,11 @@ class Bronze:
 
 @dataclass(frozen=True)
 class Silver:
-    """A bronze file, cleaned: what loads, what doesn't, and the counts of DESIGN section 5."""
+    """A bronze file, cleaned: what loads, what doesn't, and counts for docs/contract.md#ledger."""
 
     entity: str
     run_date: date
-    key: str  # silver/{entity}/{D}.parquet: canonical columns, typed, plus source_row
+    key: str  # silver/{entity}/{run_date}.parquet: canonical columns, typed, plus source_row
     problems_key: str  # problems/…: source_row, record_key, field, original_value
     rejects_key: str  # rejects/…: source_row, issue, reason, record_key, record (JSON text)
     bronze_key: str

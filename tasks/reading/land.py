@@ -35,7 +35,7 @@ def land(
     flow_run_id: str = "",
     on_rows: Callable[[int], None] | None = None,
 ) -> Bronze:
-    """Land the source of a run date as `bronze/{entity}/{D}.parquet`, and its manifest beside it.
+    """Land the source of a run date in the lake, with its manifest (docs/contract.md#bronze).
 
     `on_rows` hears how many more rows were read. Both files are replaced, or neither is touched;
     the manifest is there only when the data it describes is.

@@ -63,7 +63,7 @@ TASKS = (*SET_UP, *STATIC, GATE, *INGESTS, *BEHIND)
 
 
 def needs(initial: bool) -> dict[str, Set[str]]:
-    """What each task of DESIGN section 1's picture waits for; in an order in which they can run."""
+    """What each task of the README's graph waits for; in an order in which they can run."""
     graph: dict[str, Set[str]] = {name: set() for name in INGESTS}
     graph |= {"create_all_tables": set(), "clear_staging": {"create_all_tables"}}
     graph["determine_load_type"] = {"clear_staging"}

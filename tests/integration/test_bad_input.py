@@ -1,4 +1,4 @@
-"""Every bad input of DESIGN section 9 in a whole run: what it says, what it leaves alone."""
+"""Every bad input of docs/contract.md#errors in a whole run: what it says, what it leaves."""
 
 import gzip
 import re

@@ -25,7 +25,9 @@ PAGES = [
     ROOT / "docs" / "quick-start.md",
     *sorted((ROOT / "docs" / "runbooks").glob("*.md")),
 ]
-EVERY_PAGE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+EVERY_PAGE = [
+    page for folder in ("*", "docs/**/*", "tests/*") for page in ROOT.glob(f"{folder}.md")
+]
 STAMPS = ("uv", "run", "dev")  # of the Makefile: what is installed
 BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n+)?```sh\n(?P<text>.*?)```", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""A second reading of DESIGN sections 4 and 5, to hold the pipeline against.
+"""A second reading of docs/contract.md, #sources and #order, to compare the pipeline with.
 
 Slow on purpose: one row at a time, the standard library alone, no code shared with the pipeline.
 """

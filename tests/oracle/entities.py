@@ -1,4 +1,4 @@
-"""The five entities as DESIGN sections 4 and 5 name them: columns, keys, rules, choices."""
+"""The five entities as docs/contract.md#canonical names them: columns, keys, rules, choices."""
 
 from dataclasses import dataclass
 

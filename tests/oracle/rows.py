@@ -1,4 +1,4 @@
-"""DESIGN section 5: what a row becomes, step by step, one row at a time."""
+"""docs/contract.md#order: what a row becomes, step by step, one row at a time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

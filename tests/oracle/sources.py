@@ -1,4 +1,4 @@
-"""DESIGN section 4: a source's bytes as rows of text under canonical column names."""
+"""docs/contract.md#sources: a source's bytes as rows of text under canonical column names."""
 
 import csv
 import io

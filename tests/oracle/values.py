@@ -1,4 +1,4 @@
-"""DESIGN section 5's table of fields: what a stripped, non-empty value becomes, None if nothing."""
+"""docs/contract.md#fields: what a stripped, non-empty value becomes, None if nothing."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def name(value: str) -> str:
 
 
 def choice(field: str) -> Callable[[str], str | None]:
-    """A rule that takes a choice in any case and writes it as DESIGN does.
+    """A rule that takes a choice in any case and writes it as the contract does.
 
     >>> choice("experience")("mid-LEVEL")
     'Mid-Level'

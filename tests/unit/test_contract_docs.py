@@ -34,6 +34,11 @@ def test_every_anchor_that_is_cited_exists() -> None:
     assert [(name, anchor) for name, anchor in cited if anchor not in there] == []
 
 
+def test_nothing_cites_a_page_outside_the_repository() -> None:
+    elsewhere = re.compile(r"\bDESIG[N]\b")
+    assert [name for name, text in tracked() if elsewhere.search(text)] == []
+
+
 def test_no_anchor_is_there_twice() -> None:
     found = anchors()
     assert sorted(found) == sorted(set(found))

@@ -1,4 +1,4 @@
-"""The oracle held against DESIGN section 4 and section 5's steps by hand: an example for each."""
+"""The oracle by hand: an example for each source and step of docs/contract.md."""
 
 import doctest
 import json

@@ -1,4 +1,4 @@
-"""The oracle held against DESIGN section 5's table of fields by hand: an example for every line."""
+"""The oracle by hand: an example for every rule of docs/contract.md#fields."""
 
 # ruff: noqa: DTZ001 - the sources' timestamps have no time zone, so neither have the moments here.
 

@@ -47,7 +47,7 @@ bench: .venv/bench ## take all measurements (about 45 minutes), into docs/perfor
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.json_day
 	$(BIN)/python -m bench.gate
-	$(BIN)/python -m bench.night
+	$(BIN)/python -m bench.daily
 	$(BIN)/python -m bench.warehouse
 	$(BIN)/python -m bench.report
 

@@ -90,7 +90,7 @@ def empty_bodies(times: dict[str, float]) -> None:
 
 
 def wait_until_recorded() -> None:
-    """Until the server has written down the run before: nights are further apart than runs here."""
+    """Until the server has written down the run before: daily runs are further apart than these."""
     under_way = {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}}
     question = urllib.request.Request(
         f"{os.environ['PREFECT_API_URL']}/task_runs/count",

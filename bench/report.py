@@ -1,4 +1,4 @@
-"""The measured figures as tables in docs/performance.md, and as charts beside them.
+"""The measured figures as tables in docs/performance.md, and as charts in docs/figures.
 
 `python -m bench.report` rewrites what stands between `<!-- figures: NAME -->` and the next
 `<!-- end -->`, and docs/figures/NAME.svg.

@@ -151,14 +151,14 @@ def browser(folder: Path, width: int, height: int) -> Iterator[Page]:
         process.wait()
 
 
-def _address(told: Path) -> str:
+def _address(port_file: Path) -> str:
     """Where the page listens; Chromium writes its port into a file of its profile."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while not told.exists() or "\n" not in told.read_text():
+    while not port_file.exists() or "\n" not in port_file.read_text():
         if time.monotonic() > end:
             raise RuntimeError("Chromium did not start")
         time.sleep(0.05)
-    port = told.read_text().splitlines()[0]
+    port = port_file.read_text().splitlines()[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
         pages = [target for target in json.load(answer) if target["type"] == "page"]
     return str(pages[0]["webSocketDebuggerUrl"])

@@ -23,7 +23,7 @@ from browser import Page, browser
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 DAYS = {"initial": "2025-11-20", "incremental": "2025-11-21"}
-VIEW = {"x": 256, "y": 0, "width": 1440, "height": 510}  # the run beside the menu, in CSS pixels
+VIEW = {"x": 256, "y": 0, "width": 1440, "height": 510}  # the run next to the menu, in CSS pixels
 WINDOW = (1696, 900)
 PATIENCE_SECONDS = 240
 

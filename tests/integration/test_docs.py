@@ -138,6 +138,25 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_links_into_a_page_find_their_heading() -> None:
+    link = re.compile(r"\]\(([^)#:]*\.md)#([^)]+)\)")
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}#{anchor}"
+        for page in EVERY_PAGE
+        for target, anchor in link.findall(page.read_text())
+        if anchor not in anchors(page.parent / target)
+    ]
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Ids of a page: those that it sets, and those that GitHub gives its headings."""
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
+
+
 def test_make_targets_exist() -> None:
     """Those that are named anywhere, in commands that aren't run and in sentences, too."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -1,6 +1,6 @@
-"""A night as people wait for it: cold processes on the embedded default, dbt included.
+"""A daily run as people wait for it: cold processes on the embedded default, dbt included.
 
-`python -m bench.night [--repeats 3] [--days 30]` prints seconds (median, minimum, maximum) of a
+`python -m bench.daily [--repeats 3] [--days 30]` prints seconds (median, minimum, maximum) of a
 bare one-task Prefect flow (its server as Prefect starts it, and as blocks/server.py does), of three
 daily runs and `--help`, and of a backfill one day after the other and two at a time, and
 writes them to docs/figures/.
@@ -89,14 +89,14 @@ def main() -> None:
                 took = seconds("-m", "flows.daily", "--run-date", run_date, home=home)
                 measured[name].add(took)
             measured["--help"].add(seconds("-m", "flows.daily", "--help", home=home))
-        write("night", 0, measured)  # the rest takes minutes
+        write("daily", 0, measured)  # the rest takes minutes
         if given.days:
             for parallel in (1, 2):
                 name = f"backfill of {given.days} days, {parallel} at a time"
                 measured[name] = Measured()
                 measured[name].add(backfill(given.days, parallel, Path(temporary)))
     show("Cold processes, embedded default", measured)
-    write("night", 0, measured)
+    write("daily", 0, measured)
 
 
 if __name__ == "__main__":

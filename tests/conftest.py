@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1] / "dbt"
 
-# the same examples at every run: a suite that sometimes fails tells nobody what changed.
+# the same examples at every run: a suite that sometimes fails doesn't show what changed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-# what tests start would compile our modules anew each time.
+# the processes that tests start would compile our modules again each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 

@@ -37,7 +37,7 @@ os.environ |= {
     "SSL_CERT_FILE": AUTHORITY.name,
     "CORETELECOMS_RETRY_SECONDS": "0.05",
     "POLARS_CLOUD_RETRY_INIT_BACKOFF_MS": "10",
-    # what a server does beside its runs: automations have a server of their own (test_deployments);
+    # what a server does besides runs: automations have a server of their own (test_deployments);
     # who wants to know of events listens (test_publish): to write all of them down is a quarter of
     # a server's work.
     **{
@@ -51,7 +51,7 @@ os.environ |= {
 
 
 def one_schema_a_block() -> None:
-    """Prefect makes a block's JSON schema anew for each field: seconds to save a platform."""
+    """Prefect makes a block's JSON schema again for each field: seconds to save a platform."""
     from prefect.blocks.core import Block
 
     of_class = functools.cache(Block.model_json_schema.__func__)  # type: ignore[attr-defined]

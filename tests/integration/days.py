@@ -43,7 +43,7 @@ _REJECTS = pl.Schema(
 
 @dataclass
 class Day:
-    """A transformed source: its silver rows and what went beside them, as dictionaries.
+    """A transformed source: its silver rows and what was written with them, as dictionaries.
 
     A row may name its own `source_row`. Bronze holds the silver rows' contract columns as text,
     with " raw" behind each value of the columns that `raw` names; its other rows are empty.

@@ -6,7 +6,7 @@ child does what the command line does: `flows.cli`, with its arguments and its e
 session's Prefect server. All that a run opens, connections, threads and temporary files, is opened
 in the child; SIGKILL ends all of it at once, as it does a process that was started cold.
 
-Where a child is to die it is told before it begins: the product has no hook for it. The child
+Where a child has to die is set before it begins: the product has no hook for it. The child
 wraps a function of the pipeline, named by module and attribute, so that the process sends itself
 SIGKILL before or after that function's n-th call; or it starts a clock that does.
 """

@@ -133,7 +133,7 @@ def broken(name: str) -> Exception:
     """A failure that names its task; every other task's is one that nobody foresaw."""
     if TASKS.index(name) % 2:
         return ValueError(f"{name} is broken on purpose")
-    return TerminalError(f"{name} is broken on purpose", where="here", todo="mend the test")
+    return TerminalError(f"{name} is broken on purpose", where="here", todo="fix the test")
 
 
 @contextmanager

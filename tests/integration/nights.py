@@ -65,7 +65,7 @@ class Place:
     def copied(self, name: str | None = None) -> Iterator["Place"]:
         """A place that begins as this one is, and is gone afterwards. Nobody is at work here.
 
-        The first free name is taken: dbt parses its project anew for a database of another name.
+        The first free name is taken: dbt parses its project again for a database of another name.
         """
         original = psycopg.conninfo.conninfo_to_dict(self.dsn)["dbname"]
         with psycopg.connect(self.server, autocommit=True) as connection:

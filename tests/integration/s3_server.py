@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-# each session would parse anew what boto3 knows of S3, a quarter of a second long.
+# each session would parse again what boto3 knows of S3, a quarter of a second long.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 # how long boto3 waits before it tries again is its own affair.
 ExponentialBackoff.delay_amount = lambda *_: 0.01  # type: ignore[method-assign]

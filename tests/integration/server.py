@@ -105,7 +105,7 @@ def running(server: Server) -> Iterator[Server]:
 
 @contextmanager
 def ended(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """A process that is told to end at the end of the block, and then made to."""
+    """A process that gets SIGTERM at the end of the block, and is killed if it goes on."""
     try:
         yield
     finally:

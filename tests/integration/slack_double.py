@@ -1,4 +1,4 @@
-"""A local stand-in for Slack's incoming webhook: keeps what it was told."""
+"""A local stand-in for Slack's incoming webhook: keeps the messages it got."""
 
 import json
 import threading

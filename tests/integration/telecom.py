@@ -125,7 +125,7 @@ def sm_complaints() -> str:
 
 
 def web_complaints(connection: psycopg.Connection[Any], header: Sequence[str] = WEB_HEADER) -> None:
-    """The web forms' table, made anew."""
+    """The web forms' table, made again."""
     connection.execute("CREATE SCHEMA IF NOT EXISTS customer_complaints")
     connection.execute(f"DROP TABLE IF EXISTS customer_complaints.{WEB_COMPLAINTS}")
     columns = ", ".join(f'"{name}" text' for name in header)

@@ -74,7 +74,7 @@ def test_from_nothing(nights: Nights) -> None:
 
 
 def test_a_failed_day(nights: Nights) -> None:
-    """Named at the end, and the others are loaded. Mended, it alone is run, and harms no other."""
+    """It is named at the end, and the others are loaded. Once fixed, only it runs again."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
         broken = place.home / f"sources/call logs/call_logs_day_{SECOND}.csv"

@@ -85,7 +85,7 @@ def test_the_same_tables(
         board.clear()
         state = run(DAY)
         assert state.is_completed(), state.message
-        # a step that ran in this process would have told when it started.
+        # a step that ran in this process would have said when it started.
         at_home = {name for name, step in board.steps.items() if step.started is not None}
         assert at_home == {"determine_load_type"}
         found, expected = snapshot(dsn), snapshot(by_hand)

@@ -135,7 +135,7 @@ def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
             flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}},
         )
 
-    wait_for(scheduled, "the nights to come", server.folder / "server.log")
+    wait_for(scheduled, "the scheduled runs", server.folder / "server.log")
     times = {datetime.fromisoformat(run["expected_start_time"]).timetz() for run in scheduled()}
     assert {(time.hour, time.minute, time.tzinfo) for time in times} == {(22, 30, UTC)}
 

@@ -1,4 +1,4 @@
-"""The gate's other rules: what goes beside what, garbage in the Variable, a new database, G9."""
+"""The gate's other rules: what runs in parallel, garbage in the Variable, a new database, G9."""
 
 import threading
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def meet(bodies: Bodies, *names: str) -> None:
 
 
 def test_the_first_run(bodies: Bodies) -> None:
-    """Complaints are ingested beside the static path; nothing is transformed before its end."""
+    """Complaints are ingested during the static path; nothing is transformed before its end."""
     meet(bodies, *INGESTS, "ingest_customers", "ingest_agents")
     end = graph.run_daily()
     assert end.is_completed(), end.message
@@ -97,7 +97,7 @@ def test_false_in_other_words(bodies: Bodies, value: Any) -> None:
     ("value", "refresh"), [("", False), ({"first": True}, False), ("ture", True)]
 )
 def test_garbage_in_the_variable(bodies: Bodies, value: Any, refresh: bool) -> None:
-    """G3: nothing static runs, nothing is transformed, the message holds the command that mends."""
+    """G3: nothing static runs, nothing is transformed; the message has the command to use."""
     Variable.set(FIRST_RUN, value)
     end = graph.run_daily(refresh_static=refresh)
     assert end.is_failed()

@@ -1,6 +1,6 @@
 """SIGKILL anywhere: the next run finds, and leaves, what an undisturbed one does.
 
-How a run is killed at a named place is told in `forker.py`. A night dies again and again, each time
+`forker.py` says how a run is killed at a named place. A night dies again and again, each time
 a step further on one entity's way, so that each run begins where another one died and gets past
 that place; in the end all tables and the lake's files are those of a night that nobody disturbed.
 (One that dies in dbt is in test_backfill.)

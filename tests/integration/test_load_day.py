@@ -254,18 +254,18 @@ def test_foreign_keys_hold_afterwards(resources: Resources, loads: int) -> None:
 def test_attaching_reads_no_row_to_know_its_date(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    notices: list[str] = []
     connect = psycopg.connect
 
     def listening(*args: Any, **kwargs: Any) -> Any:
         connection = connect(*args, options="-c client_min_messages=debug1", **kwargs)
-        connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         return connection
 
     monkeypatch.setattr(psycopg, "connect", listening)
     _load(resources, calls(3))
     _load(resources, calls(3))
-    implied = [line for line in told if "implied by existing constraints" in line]
+    implied = [line for line in notices if "implied by existing constraints" in line]
     assert len(implied) == 2
 
 

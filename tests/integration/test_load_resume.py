@@ -105,8 +105,8 @@ def test_rows_that_postgres_rejects_are_not_resumed(resources: Resources, silver
     with pytest.raises(TerminalError, match="UniqueViolation"):
         load_day(CALL_LOGS, broken, resources)
     assert query(resources, "SELECT FROM ops.checkpoints") == []
-    mended = call_logs(calls(20)).write(resources)
-    assert load_day(CALL_LOGS, mended, resources).batches_resumed == 0
+    fixed = call_logs(calls(20)).write(resources)
+    assert load_day(CALL_LOGS, fixed, resources).batches_resumed == 0
 
 
 def test_a_file_that_is_not_its_reference_is_not_loaded(

@@ -1,4 +1,4 @@
-"""Loads beside readers, and beside each other."""
+"""Loads while others read, and while others load."""
 
 import threading
 from collections.abc import Iterator

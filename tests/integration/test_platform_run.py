@@ -61,11 +61,11 @@ def platform(
 
 
 def test_a_day_from_s3(platform: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As far as dbt, which is told where the tables are, password and all."""
-    told: dict[str, str] = {}
+    """As far as dbt, which gets the address of the tables, password included."""
+    passed: dict[str, str] = {}
 
     def build(resources: Resources) -> warehouse.Built:
-        told.update(warehouse.environment(resources.warehouse_dsn))
+        passed.update(warehouse.environment(resources.warehouse_dsn))
         return nothing()
 
     monkeypatch.setattr(warehouse, "_build", build)
@@ -76,4 +76,4 @@ def test_a_day_from_s3(platform: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -
         loaded = connection.execute("SELECT entity, loaded > 0 FROM ops.ledger").fetchall()
     assert len(loaded) == 5
     assert all(some for _, some in loaded)
-    assert told["DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"] == "pa/ss w@rd"
+    assert passed["DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"] == "pa/ss w@rd"

@@ -50,7 +50,7 @@ GRAPH: dict[str, set[str]] = {
 
 @pytest.fixture
 def webhook(local: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
-    """Slack's stand-in, as the platform `local` knows it; told of successes, too."""
+    """Slack's stand-in, set for the platform `local`; completed runs send messages, too."""
     with slack() as double:
         monkeypatch.setenv("CORETELECOMS_SLACK_WEBHOOK_URL", double.url)
         monkeypatch.setenv("CORETELECOMS_SLACK_ON_SUCCESS", "true")
@@ -237,7 +237,7 @@ def test_a_failed_run(local: Path, webhook: Slack, heard: list[Event]) -> None:
 
 
 def test_a_run_that_never_began(local: Path, webhook: Slack, no_grace: None) -> None:
-    """An error of the flow itself, not of one of its tasks, is told like any other."""
+    """An error of the flow itself, not of one of its tasks, sends a message like any other."""
     with locks.held(resolve().warehouse_dsn, "run date", str(DAY)):
         state = run()
     assert isinstance(asyncio.run(state.aresult(raise_on_failure=False)), RunDateBusyError)

@@ -1,4 +1,4 @@
-"""S3 endpoints with certificates of one's own: refused with advice, or trusted when told to."""
+"""S3 endpoints with a private authority: refused with advice, or trusted by a setting."""
 
 import ssl
 import threading

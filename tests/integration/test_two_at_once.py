@@ -1,4 +1,4 @@
-"""Runs beside each other: static data loads once (G11), a run date belongs to one run (G12)."""
+"""Runs at the same time: static data loads once (G11), a run date belongs to one run (G12)."""
 
 import signal
 import time

@@ -1,6 +1,6 @@
 """The warehouse on a real PostgreSQL with the real dbt: versions, orders of loading, failures.
 
-One database for the module and few builds: each costs seconds. Tests that change it build it anew.
+One database for the module and few builds: each costs seconds. Tests that change it build it again.
 """
 
 import re

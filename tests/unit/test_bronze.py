@@ -1,4 +1,4 @@
-"""Landing: content unchanged, a manifest beside it, and nothing touched when it fails."""
+"""Landing: content unchanged, a manifest with it, and nothing touched when it fails."""
 
 import hashlib
 import json

@@ -23,7 +23,7 @@ LAYERS = {
     "snapshots": {"staging", "build"},
     "core": {"staging", "intermediate", "snapshots", "core", "build"},
     "marts": {"core", "marts", "build"},
-    # what a build has to do, and has done: reads whatever tells it
+    # what a build has to do, and has done: may read everything
     "build": {"source", "staging", "intermediate", "core", "marts", "build"},
 }
 

@@ -71,7 +71,7 @@ def test_it_fits_the_terminal(height: int, ended: int) -> None:
 
 
 def test_its_own_build() -> None:
-    """It comes after the last day; a day's build is told by the day."""
+    """It comes after the last day; a day's build is part of the day."""
     backfill = Backfill(*DAYS[:2])
     backfill.day(DAYS[0])
     backfill.days.start(DAYS[1])

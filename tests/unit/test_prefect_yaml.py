@@ -99,6 +99,6 @@ def test_a_backfill_goes_to_a_deployment_that_is_here() -> None:
     }
     day = days[backfill["parameters"]["deployment"]]
     assert day["entrypoint"] == "flows.daily.daily"
-    # in line behind the night, and behind each other, a backfill would share no work.
+    # in one queue with the daily run, and with each other, a backfill would share no work.
     assert day["concurrency_limit"]["limit"] > 1
     assert day["name"] != "coretelecoms"

@@ -52,7 +52,7 @@ def by_the_csv_module(data: bytes) -> list[tuple[str | None, ...]] | None:
         pytest.param(b"a,b\n 1\t, NULL \n", [(" 1\t", " NULL ")], id="outer space is kept"),
         pytest.param(b'a,b\n6\'2",5" pipe\n', [("6'2\"", '5" pipe')], id="quotes in the open"),
         pytest.param(b'a,b\n"1\r2","\r\n"\n', [("1\r2", "\r\n")], id="carriage returns"),
-        pytest.param(b',b\n0,"x\ry"\n', [("0", "x\ry")], id="carriage return beside an index"),
+        pytest.param(b',b\n0,"x\ry"\n', [("0", "x\ry")], id="carriage return next to an index"),
         pytest.param(b"a,b\n#1,#\n", [("#1", "#")], id="no comments"),
         pytest.param("a,b\nß,日本\n".encode(), [("ß", "日本")], id="beyond ASCII"),
         pytest.param(b"a,b\n", [], id="header only"),

@@ -105,7 +105,7 @@ def test_the_ledger_as_rows() -> None:
      (1.0, True, True)],
 )  # fmt: skip
 def test_automations_can_compare_the_share(share: float, ten: bool, five: bool) -> None:
-    """As docs/seeing-a-run.md tells: Prefect's automations know `!` and `*`, and no numbers."""
+    """As docs/seeing-a-run.md says: Prefect's automations know `!` and `*`, and no numbers."""
     label = "coretelecoms.quarantine-percent"
     resource = Resource({"prefect.resource.id": "x", label: f"{100 * share:06.2f}"})
     at_least_ten = ResourceSpecification({label: "!00*"})

@@ -1,4 +1,4 @@
-"""Every rule of the contract finds its mended and its bad values within four sample days."""
+"""Four sample days hold repairable and bad values for every rule of the contract."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What Slack is told: five lines, whatever happened."""
+"""What a Slack message says: five lines, whatever happened."""
 
 from datetime import date
 from typing import Any

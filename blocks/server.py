@@ -7,9 +7,14 @@ up in the end. Told what is below, it lets them wait for each other instead, a f
 """
 
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 from urllib.parse import quote
+
+from blocks.errors import ConfigurationError
 
 ANY = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -32,14 +37,21 @@ def tell(settings: Mapping[str, str]) -> None:
         os.environ.setdefault(name, value)
 
 
-def keep_to_one_connection() -> None:
-    """The same for its connections, if its database is the file that Prefect itself chooses."""
+def keep_to_one_connection(*, temporary: bool = True) -> None:
+    """The same for its connections, if its database is the file that Prefect itself chooses.
+
+    `temporary`: nothing to do where PREFECT_API_URL names a server that is asked in its place.
+    Raises ConfigurationError for a file that a newer Prefect has changed.
+    """
     from prefect.settings import get_current_settings
 
     config = get_current_settings()
+    if temporary and config.api.url:
+        return
     file = config.home / "prefect.db"
     chosen = config.server.database.connection_url
     if chosen and chosen.get_secret_value() == f"sqlite+aiosqlite:///{file}":
+        _check_version(file)
         # Prefect goes by ":memory:" anywhere in the address; SQLite passes over a parameter of a
         # file's address that it doesn't know.
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (
@@ -47,10 +59,36 @@ def keep_to_one_connection() -> None:
         )
 
 
+def _check_version(file: Path) -> None:
+    # Prefect starts a server that can't open its database again and again, for three minutes, and
+    # then doesn't say why.
+    import prefect
+
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:  # there is none yet, or the server says what is wrong with it
+        return
+    steps = prefect.__module_path__ / "server/database/_migrations/versions/sqlite"
+    newest_first = sorted(steps.glob("*.py"), reverse=True)
+    for (version,) in found:
+        if not any(f'"{version}"' in step.read_text() for step in newest_first):
+            raise ConfigurationError(
+                "The database of Prefect's server was made by a newer Prefect "
+                f"than this one ({prefect.__version__})",
+                where=str(file),
+                todo="go back to the newer version, or move the file away; what is lost with it, "
+                "and how to get it back: docs/runbooks/upgrade.md",
+            )
+
+
 def main() -> None:
     """`python -m blocks.server`: `prefect server start`, with its options."""
     tell(ANY)
-    keep_to_one_connection()
+    try:
+        keep_to_one_connection(temporary=False)
+    except ConfigurationError as error:
+        raise SystemExit(str(error)) from None
     os.execv(sys.executable, [sys.executable, "-m", "prefect", "server", "start", *sys.argv[1:]])
 
 

@@ -1,44 +1,141 @@
 """The database of Prefect's server as `make server` starts it: its own file, in one connection."""
 
 import os
+import re
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import prefect
 import pytest
+from alembic.script import ScriptDirectory
+from prefect.server.database.orm_models import AioSqliteORMConfiguration
 from prefect.settings import (
+    PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_SERVER_DATABASE_CONNECTION_URL,
     temporary_settings,
 )
 
+from blocks.errors import ConfigurationError
 from blocks.server import keep_to_one_connection
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
 
+@pytest.fixture(autouse=True)
+def no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is set before the test, nor after it."""
+    monkeypatch.setenv(ADDRESS, "")
+    monkeypatch.delenv(ADDRESS)
+
+
+@contextmanager
+def own_database(home: Path, *, api: str | None = None) -> Iterator[None]:
+    """Prefect keeps its database in this folder, as it does without any setting."""
+    chosen = f"sqlite+aiosqlite:///{home}/prefect.db"
+    with temporary_settings(
+        {
+            PREFECT_HOME: home,
+            PREFECT_SERVER_DATABASE_CONNECTION_URL: chosen,
+            PREFECT_API_URL: api,
+        }
+    ):
+        yield
+
+
+def migrated(home: Path, *revisions: str) -> Path:
+    """A prefect.db that the steps of these names have made."""
+    with closing(sqlite3.connect(home / "prefect.db")) as database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        database.executemany("INSERT INTO alembic_version VALUES (?)", [(r,) for r in revisions])
+        database.commit()
+    return home / "prefect.db"
+
+
 @pytest.mark.parametrize("folder", ["plain", "a b%20c?d#e"])
-def test_its_own_file(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ADDRESS, raising=False)
+def test_its_own_file(tmp_path: Path, folder: str) -> None:
     home = tmp_path / folder
     home.mkdir()
-    default = f"sqlite+aiosqlite:///{home}/prefect.db"
-    with temporary_settings({PREFECT_HOME: home, PREFECT_SERVER_DATABASE_CONNECTION_URL: default}):
+    with own_database(home):
         keep_to_one_connection()
     address = os.environ[ADDRESS].removeprefix("sqlite+aiosqlite:///")
     assert ":memory:" in address
     assert quote(str(home)) in address
-    with sqlite3.connect(address, uri=True) as database:
+    with closing(sqlite3.connect(address, uri=True)) as database:
         database.execute("CREATE TABLE there (is_it INT)")
     assert (home / "prefect.db").exists()
+    with own_database(home):  # one in which no server has been yet
+        keep_to_one_connection()
 
 
 @pytest.mark.parametrize(
     "chosen",
     ["postgresql+asyncpg://prefect@db/prefect", "sqlite+aiosqlite:////var/lib/prefect.db"],
 )
-def test_another_database_stays(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ADDRESS, raising=False)
-    with temporary_settings({PREFECT_SERVER_DATABASE_CONNECTION_URL: chosen}):
+def test_another_database_stays(chosen: str) -> None:
+    with temporary_settings(
+        {PREFECT_SERVER_DATABASE_CONNECTION_URL: chosen, PREFECT_API_URL: None}
+    ):
         keep_to_one_connection()
     assert ADDRESS not in os.environ
+
+
+def test_every_database_of_this_prefect_or_an_older_one_is_taken(tmp_path: Path) -> None:
+    steps = ScriptDirectory(
+        str(prefect.__module_path__ / "server/database/_migrations"),
+        version_locations=[AioSqliteORMConfiguration().versions_dir],
+    )
+    revisions = [step.revision for step in steps.walk_revisions()]
+    assert len(revisions) > 100
+    migrated(tmp_path, *revisions)
+    with own_database(tmp_path):
+        keep_to_one_connection()
+
+
+@pytest.mark.parametrize("temporary", [True, False])
+@pytest.mark.parametrize("folder", ["plain", "a b%20c?d#e"])
+def test_the_database_of_a_newer_prefect_is_named(
+    tmp_path: Path, folder: str, temporary: bool
+) -> None:
+    home = tmp_path / folder
+    home.mkdir()
+    file = migrated(home, "of_a_newer_one")
+    with own_database(home), pytest.raises(ConfigurationError) as error:
+        keep_to_one_connection(temporary=temporary)
+    assert error.value.where == str(file)
+    assert "docs/runbooks/upgrade.md" in error.value.todo
+
+
+def test_it_is_nobodys_business_where_another_server_is_asked(tmp_path: Path) -> None:
+    migrated(tmp_path, "of_a_newer_one")
+    with own_database(tmp_path, api="http://127.0.0.1:4200/api"):
+        keep_to_one_connection()
+        with pytest.raises(ConfigurationError):  # `make server` starts one all the same
+            keep_to_one_connection(temporary=False)
+
+
+@pytest.mark.parametrize(
+    "command", [["flows.daily", "--run-date", "2025-11-21"], ["blocks.server", "--port", "1"]]
+)
+def test_a_command_stops_at_once_and_names_the_database(tmp_path: Path, command: list[str]) -> None:
+    file = migrated(tmp_path, "of_a_newer_one")
+    ours = re.compile("PREFECT_|CORETELECOMS_")
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={name: value for name, value in os.environ.items() if not ours.match(name)}
+        | {"PREFECT_HOME": str(tmp_path), "CORETELECOMS_HOME": str(tmp_path / "home")},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,  # Prefect itself tries for 180 seconds and more
+    )
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert str(file) in said
+    assert "Traceback" not in said

@@ -22,6 +22,8 @@ ANY = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",  # second; no fraction counts
 }
 TEMPORARY = ANY | {
+    # Prefect's own log goes to its server alone, but for why one doesn't start.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
     # the first start makes the server's database: slow on a small or busy machine.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     # it shows no form for new blocks, so it needn't import every integration, for 2 seconds; which

@@ -81,7 +81,6 @@ def _file(text: str) -> Path:
 
 
 def _run(options: argparse.Namespace) -> int:
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     server.tell(server.TEMPORARY)
     from blocks import settings
     from blocks.platform import Platform

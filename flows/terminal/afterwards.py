@@ -171,7 +171,7 @@ def unreachable(error: Exception) -> CoreTelecomsError | None:
     if not url:
         return TransientError(
             "Prefect's temporary server did not start",
-            todo="run it again; on a slow machine set "
+            todo="read what it wrote, then run it again; on a slow machine set "
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
         )
     return TransientError(

@@ -4,7 +4,6 @@ Imports nothing heavy at the top, so that `--help` answers at once.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -161,8 +160,6 @@ def _flow(entrypoint: str) -> Any:
 
 
 def _run(run: Any, given: argparse.Namespace) -> int:
-    # Prefect's own output goes to its server alone; the terminal is ours. Environment wins.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     server.tell(server.TEMPORARY)
     from flows.terminal.show import show
 

@@ -22,7 +22,7 @@ class Screen:
             stream.flush()
         self.file = os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="replace")
         # somebody who asks for Prefect's log on the terminal gets it there.
-        if os.environ.get("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL") == "CRITICAL":
+        if os.environ.get("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL") in (None, "ERROR", "CRITICAL"):
             self._noise = tempfile.TemporaryFile("w+", errors="replace")
             for stream in (sys.stdout, sys.stderr):
                 # left so until the process ends: libraries write at its very end, too.

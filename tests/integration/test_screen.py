@@ -147,7 +147,7 @@ def test_ctrl_c(local: Path) -> None:
 ASKING = """
 import atexit, os, signal, threading
 from prefect.client.orchestration import get_client
-from flows import interrupt
+from flows.terminal import interrupt
 
 answered, stopped, asked_again = threading.Event(), threading.Event(), threading.Event()
 

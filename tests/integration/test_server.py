@@ -22,7 +22,7 @@ from prefect.settings import (
 )
 
 from blocks.errors import ConfigurationError
-from blocks.server import keep_to_one_connection
+from blocks.server import TEMPORARY, keep_to_one_connection
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
@@ -139,3 +139,17 @@ def test_a_command_stops_at_once_and_names_the_database(tmp_path: Path, command:
     said = done.stdout + done.stderr
     assert str(file) in said
     assert "Traceback" not in said
+
+
+def test_a_temporary_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "prefect.db").write_bytes(b"no database at all, " * 100)
+    app = "prefect.server.api.server:create_app"  # as Prefect starts it
+    done = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "--factory", app, "--port", "0", "--log-level", "error"],
+        env=os.environ | TEMPORARY | {"PREFECT_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "file is not a database" in done.stdout + done.stderr

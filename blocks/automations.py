@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--platform",
         metavar="NAME",
-        help="tell this platform's Slack webhook (without it, alerts only show in Prefect's UI)",
+        help="send to this platform's Slack webhook (without it, alerts only show in Prefect's UI)",
     )
     options = parser.parse_args(arguments)
     try:
@@ -48,7 +48,7 @@ def register(platform: str | None = None) -> list[str]:
 
     from blocks.platform import asking_prefect
 
-    told = []
+    lines = []
     with asking_prefect(), get_client(sync_client=True) as client:
         notify = _notification(client, platform) if platform else None
         for wanted in yaml.safe_load(FILE.read_text("utf-8"))["automations"]:
@@ -60,12 +60,12 @@ def register(platform: str | None = None) -> list[str]:
                 client.update_automation(there[0].id, automation)
             else:
                 client.create_automation(automation)
-            told.append(f"{'updated' if there else 'made':<8} {automation.name}")
-    return told
+            lines.append(f"{'updated' if there else 'made':<8} {automation.name}")
+    return lines
 
 
 def _notification(client: "SyncPrefectClient", platform: str) -> dict[str, Any]:
-    """The action that tells the platform's Slack webhook."""
+    """The action that sends to the platform's Slack webhook."""
     from prefect.exceptions import ObjectNotFound
 
     name = f"{platform}-alerts"

@@ -101,7 +101,7 @@ def translated(error: psycopg.Error, where: str) -> CoreTelecomsError:
             return ConfigurationError(
                 "PostgreSQL refused the login: wrong user, password or database name",
                 where=where,
-                todo="mend the DSN (CORETELECOMS_WAREHOUSE_DSN, CORETELECOMS_WEB_FORMS_DSN) "
+                todo="fix the DSN (CORETELECOMS_WAREHOUSE_DSN, CORETELECOMS_WEB_FORMS_DSN) "
                 "or the platform block",
             )
         if isinstance(error, psycopg.OperationalError):

@@ -30,7 +30,7 @@ def _schema(schema: dict[str, Any], model: type[Block]) -> None:
 
     Prefect's server (3.8) can't put a schema together again that reaches a choice between blocks,
     as a bucket's credentials are, on two ways: it answers 500, and no block can be updated.
-    What is stored doesn't change. Drop this when it can: test_it_is_registered_twice tells.
+    What is stored doesn't change. Drop this when it can: test_it_is_registered_twice shows it.
     """
     schema_extra(schema, model)
     schema["block_schema_references"].pop("source", None)
@@ -112,7 +112,7 @@ class Platform(Block):
             raise ConfigurationError(
                 f"The platform block {name!r} is not complete, or of another version",
                 where="Prefect's blocks",
-                todo=f"register it anew: {again}",
+                todo=f"register it again: {again}",
             ) from None
 
     def resources(self, name: str) -> Resources:

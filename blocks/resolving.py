@@ -27,7 +27,7 @@ def resolve(platform: str = "local") -> Resources:
 
 
 def forget() -> None:
-    """Resolve anew from here on: settings or blocks have changed."""
+    """Resolve again from here on: settings or blocks have changed."""
     with _lock:
         _resolved.clear()
 

@@ -21,7 +21,7 @@ from blocks.stores.opening import folder
 from blocks.stores.s3 import S3Store
 
 _SLACK = re.compile(r"https?://hooks\.slack(-gov)?\.com/services/\w+/\w+/\w+/?$")
-# the parts that are saved as blocks of their own, beside the credentials they share
+# the parts that are saved as blocks of their own, with the credentials they share
 OWN_BLOCKS = ("source", "lake", "sheet_credentials", "warehouse", "web_forms", "alerts")
 Values = dict[str, Any]  # of the platform block's fields
 

@@ -1,8 +1,7 @@
 """Sample sources of the embedded default, in the published shape (docs/contract.md#sources).
 
-Made on first use of a run date, and the same on every machine. Who the people are is in
-`samples_static`, what they complain about in `samples_complaints`, what is wrong with it in
-`samples_dirt`.
+Made on first use of a run date, and the same on every machine. `static` has the people,
+`complaints` what they complain about, `dirt` what is wrong with it.
 """
 
 import csv
@@ -18,7 +17,7 @@ from blocks.stores.local import LocalStore
 Row = list[str]
 
 _MARKER = ".as_of"
-_LOCK = 20_251_120  # any number of our own: the advisory lock of whoever makes samples
+_LOCK = 20_251_120  # any number of our own: the advisory lock of a process that makes samples
 _SCHEMA = "customer_complaints"
 
 
@@ -116,7 +115,7 @@ def _daily(store: LocalStore, key: str, run_date: date, content: Callable[[date]
 
 
 def _static(store: LocalStore, key: str, run_date: date, content: Callable[[date], bytes]) -> bool:
-    # these files bear no date in their names: a marker beside them says as of when they are.
+    # these files have no date in their names: a marker next to them has it.
     marker = f"{key.rpartition('/')[0]}/{_MARKER}"
     there = (store.root / key).exists()
     stood = _as_of(store.read(marker))

@@ -22,7 +22,7 @@ class Channel:
     """A channel's rows: its source's column labels, and what each column holds."""
 
     name: str
-    number: int  # tells the channels' complaint ids apart
+    number: int  # keeps the channels' complaint ids apart
     per_day: int  # new complaints, about
     labels: tuple[str, ...]
     holds: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What goes wrong with sample values: for every rule of the contract its mended and its bad forms.
+"""What goes wrong with sample values: for every rule, forms that it repairs and forms it refuses.
 
 A form is a function of the value alone, so that a person's dirt is the same on every run date.
 """

@@ -13,7 +13,7 @@ def from_disk(error: Exception, where: str) -> CoreTelecomsError | None:
         return None
     number = error.errno if isinstance(error, OSError) else None
     if number is None and (said := re.search(r"\(os error (\d+)\)", str(error))):
-        number = int(said.group(1))  # Polars keeps the number in its text alone
+        number = int(said.group(1))  # Polars has the number only in its text
     if number in (errno.ENOSPC, errno.EDQUOT):
         return TerminalError(
             "The disk is full",
@@ -31,7 +31,7 @@ def from_disk(error: Exception, where: str) -> CoreTelecomsError | None:
         return ConfigurationError(
             "A file stands where a folder should be, or a folder where a file should be",
             where=where,
-            todo="mend the path, or move what stands there",
+            todo="fix the path, or move what is there",
         )
     if number == errno.ENOENT:
         return SourceMissingError(

@@ -46,16 +46,16 @@ class LocalStore:
     def writing(self, key: str) -> Iterator[str]:
         path = self.root / key
         # in a folder of its own: a Polars that failed may open its file a moment later, once more.
-        aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+        scratch = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
         with self.translating(key):
             path.parent.mkdir(parents=True, exist_ok=True)
             _sweep(path)
             try:
-                aside.mkdir()
-                yield str(aside / "part")
-                (aside / "part").replace(path)
+                scratch.mkdir()
+                yield str(scratch / "part")
+                (scratch / "part").replace(path)
             finally:
-                rmtree(aside, ignore_errors=True)
+                rmtree(scratch, ignore_errors=True)
 
     @contextmanager
     def translating(self, key: str) -> Iterator[None]:
@@ -86,16 +86,16 @@ class LocalStore:
                 raise ConfigurationError(
                     "The folder does not exist",
                     where=str(self.root),
-                    todo="mend the path, mount the volume, or make the folder",
+                    todo="fix the path, mount the volume, or make the folder",
                 )
             next(self.root.iterdir(), None)
 
 
 def _sweep(path: Path) -> None:
-    """Remove what writers of `path` that were killed left beside it."""
-    for aside in path.parent.glob(f".{_literal(path.name)}.????????"):
-        if time.time() - aside.lstat().st_mtime > STALE_SECONDS:
-            rmtree(aside, ignore_errors=True)
+    """Remove what writers of `path` that were killed left next to it."""
+    for scratch in path.parent.glob(f".{_literal(path.name)}.????????"):
+        if time.time() - scratch.lstat().st_mtime > STALE_SECONDS:
+            rmtree(scratch, ignore_errors=True)
 
 
 def _literal(name: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_s3 import S3Client
 
-KEEP_SECONDS = 600.0  # then credentials are asked for anew: a role's expire
+KEEP_SECONDS = 600.0  # then credentials are renewed: a role's expire
 PARTS = ".parts"  # below the prefix: what is not whole yet
 COPY_BYTES = 256 << 20  # of one copying request inside S3
 

@@ -58,7 +58,7 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
         return ConfigurationError(
             f"The bucket {bucket} does not exist",
             where=where,
-            todo="mend the bucket's name in CORETELECOMS_SOURCE_URL, CORETELECOMS_LAKE_URL or the "
+            todo="fix the bucket's name in CORETELECOMS_SOURCE_URL, CORETELECOMS_LAKE_URL or the "
             "platform block (and AWS_ENDPOINT_URL, if you use one), or create the bucket",
         )
     if code in _NO_KEY:

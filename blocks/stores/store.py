@@ -18,7 +18,7 @@ class Store(Protocol):
 
     @property
     def storage_options(self) -> dict[str, Any] | None:
-        """What Polars needs beside a URI; None for local files. Holds secrets."""
+        """What Polars needs besides a URI; None for local files. Holds secrets."""
 
     def uri(self, key: str) -> str:
         """Address of one object as Polars reads it."""

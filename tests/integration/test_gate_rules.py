@@ -111,7 +111,7 @@ def test_garbage_in_the_variable(bodies: Bodies, value: Any, refresh: bool) -> N
     assert f"prefect variable set {FIRST_RUN} true --overwrite" in end.message
 
 
-def test_the_command_that_mends_the_variable(bodies: Bodies) -> None:
+def test_the_command_of_the_message(bodies: Bodies) -> None:
     Variable.set(FIRST_RUN, "ture")
     message = graph.run_daily().message or ""
     command = message.split("What to do: prefect ")[1].split(" (")[0]

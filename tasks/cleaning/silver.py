@@ -15,7 +15,7 @@ from tasks.cleaning.duplicates import Duplicates, find_duplicates
 from tasks.entities.columns import match_columns
 from tasks.entities.model import Entity, Rule
 from tasks.entities.references import Bronze, Silver
-from tasks.lake.parquet import SLICE_ROWS, Spool, detached, write_parquet
+from tasks.lake.parquet import SLICE_ROWS, Spool, detached, within, write_parquet
 
 PROBLEMS = pl.Schema(
     {
@@ -75,9 +75,9 @@ def refine(
 
         schema = pl.Schema({**rules.schema(entity), "source_row": pl.Int64()})
         with lake.writing(keys["silver"]) as uri:
-            write_parquet(frames(), schema, uri, lake)
-        problems.write(PROBLEMS, lake, keys["problems"])
-        rejects.write(REJECTS, lake, keys["rejects"])
+            write_parquet(frames(), schema, uri, lake, bronze.fingerprint)
+        problems.write(PROBLEMS, lake, keys["problems"], bronze.fingerprint)
+        rejects.write(REJECTS, lake, keys["rejects"], bronze.fingerprint)
     return Silver(
         entity=entity.name,
         run_date=bronze.run_date,
@@ -138,7 +138,7 @@ class _BronzeFile:
     def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Stripped columns beside their `row`, for some rows, in order."""
         for first in range(0, self._rows, SLICE_ROWS):
-            here = _within(rows, first, SLICE_ROWS)
+            here = within(rows, first, SLICE_ROWS)
             if here.len():
                 frame = self._read(self._scan.select(columns).slice(first, SLICE_ROWS))
                 picked = frame[here - first].select(
@@ -149,12 +149,6 @@ class _BronzeFile:
     def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
         with self._lake.translating(self._file):
             return scan.collect()
-
-
-def _within(rows: pl.Series, first: int, count: int) -> pl.Series:
-    """Of sorted row numbers, those of one slice."""
-    start, end = rows.search_sorted(first), rows.search_sorted(first + count)
-    return rows.slice(start, end - start)
 
 
 @dataclass
@@ -171,8 +165,8 @@ def _sorted_out(entity: Entity, raw: pl.DataFrame, duplicates: Duplicates) -> _R
     names = [f.name for f in entity.fields]
     text = raw.with_columns(rules.stripped(pl.col(name)).alias(name) for name in names)
     first = raw["source_row"][0]
-    exact = _within(duplicates.exact, first, raw.height)
-    superseded = _within(duplicates.superseded, first, raw.height)
+    exact = within(duplicates.exact, first, raw.height)
+    superseded = within(duplicates.superseded, first, raw.height)
     missing = text[entity.key].is_null()
     if not (exact.len() or superseded.len() or missing.any()):
         return _Rows(raw, text, REJECTS.to_frame(), 0)

@@ -5,7 +5,8 @@ from datetime import date
 
 from blocks.errors import SourceMissingError, SourceUnreadableError
 from blocks.stores.store import Store
-from tasks.entities.references import Bronze
+from tasks.entities.references import Bronze, Silver
+from tasks.lake.parquet import FileReplacedError, made_from
 
 
 def bronze_keys(entity: str, run_date: date) -> tuple[str, str]:
@@ -45,3 +46,21 @@ def landed(entity: str, run_date: date, lake: Store) -> Bronze:
             where=lake.uri(manifest_key),
             todo=again,
         ) from None
+
+
+def prove_made_from(silver: Silver, lake: Store) -> None:
+    """Raise FileReplacedError unless silver, its problems and rejects are of the bronze there is.
+
+    Another run may have landed the source again since: then these rows are not what bronze holds.
+    """
+    manifest = json.loads(lake.read(bronze_keys(silver.entity, silver.run_date)[1]) or b"{}")
+    found = {silver.bronze_key: manifest.get("fingerprint")}
+    for key in (silver.key, silver.problems_key, silver.rejects_key):
+        found[key] = made_from(lake, key)
+    other = [key for key, fingerprint in found.items() if fingerprint != silver.fingerprint]
+    if other:
+        raise FileReplacedError(
+            f"{len(other)} files of the lake are no longer those of this load",
+            where=", ".join(map(lake.uri, other)),
+            todo="another run landed or cleaned the date meanwhile: run the date again",
+        )

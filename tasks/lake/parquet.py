@@ -7,16 +7,25 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from blocks.errors import TerminalError
 from blocks.stores.local import LocalStore
 from blocks.stores.store import Store
 
+MADE_FROM = "coretelecoms.bronze"  # in a file's own metadata: the fingerprint of its source
 SLICE_ROWS = 65_536  # of a row group, and of what is cleaned at a time
 
 
+class FileReplacedError(TerminalError):
+    """A file in the lake isn't the one that its reference was made of."""
+
+
 def write_parquet(
-    frames: Iterable[pl.DataFrame], schema: pl.Schema, uri: str, store: Store
+    frames: Iterable[pl.DataFrame], schema: pl.Schema, uri: str, store: Store, made_from: str = ""
 ) -> None:
-    """Write frames of one schema as one file, holding no more than a few of them."""
+    """Write frames of one schema as one file, holding no more than a few of them.
+
+    `made_from`: the fingerprint of the source that the rows come from, kept in the file.
+    """
     # Polars pulls the frames from a thread of its own: they keep the caller's context variables.
     context = copy_context()
     iterator = iter(frames)
@@ -30,9 +39,24 @@ def write_parquet(
         compression="lz4",
         row_group_size=SLICE_ROWS,
         statistics=False,
+        metadata={MADE_FROM: made_from},
         storage_options=store.storage_options,
         engine="streaming",
     )
+
+
+def made_from(store: Store, key: str) -> str:
+    """The fingerprint of the source that a file's rows come from."""
+    with store.translating(key):
+        options = store.storage_options
+        metadata = pl.read_parquet_metadata(store.uri(key), storage_options=options)
+    return metadata.get(MADE_FROM, "")
+
+
+def within(rows: pl.Series, first: int, count: int) -> pl.Series:
+    """Of sorted row numbers, those of one slice."""
+    start, end = rows.search_sorted(first), rows.search_sorted(first + count)
+    return rows.slice(start, end - start)
 
 
 def detached(frame: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +97,7 @@ class Spool:
             yield pl.read_ipc(part)
         yield from self._held
 
-    def write(self, schema: pl.Schema, store: Store, key: str) -> None:
+    def write(self, schema: pl.Schema, store: Store, key: str, made_from: str) -> None:
         """Write all that was added as one Parquet file."""
         with store.writing(key) as uri:
-            write_parquet(self.frames(), schema, uri, store)
+            write_parquet(self.frames(), schema, uri, store, made_from)

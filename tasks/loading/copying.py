@@ -12,12 +12,8 @@ from blocks.errors import TerminalError
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
+from tasks.lake.parquet import FileReplacedError, within
 from tasks.loading import tables
-
-
-class FileReplacedError(TerminalError):
-    """A file in the lake isn't the one its reference was made of."""
-
 
 OnRows = Callable[[int], None]
 _CHUNK = 1 << 20
@@ -95,7 +91,7 @@ def replaced(silver: Silver, rows: int) -> FileReplacedError:
 class Staged:
     """How a day's staging table came to hold its rows."""
 
-    rows: int
+    rows: int  # of the silver file that are done: in the table, or orphans
     batches: int = 0
     batches_resumed: int = 0
 
@@ -105,47 +101,81 @@ def copy_day(
     entity: Entity,
     silver: Silver,
     resources: Resources,
+    orphans: pl.Series,
     on_rows: OnRows | None = None,
 ) -> Staged:
     """Fill the day's staging table, from where an earlier attempt on the same bronze stopped.
 
-    Every batch and its checkpoint are one transaction.
+    Every batch and its checkpoint are one transaction. `orphans` are the numbers of the silver
+    rows that stay out, sorted.
     """
     table = sql.Identifier("staging", tables.day_name(entity.name, silver.run_date))
-    staged = _resumable(connection, entity, silver) or _afresh(connection, entity, silver, table)
+    staged = _resumable(connection, entity, silver, orphans)
+    if staged is None:
+        staged = _afresh(connection, entity, silver, table)
     if on_rows and staged.rows:
         on_rows(staged.rows)
-    frames = read_slices(resources, silver.key, entity.columns, silver.rows, staged.rows)
-    for rows, text in encoded(frames):
+    first = staged.rows
+    read: list[int] = []  # rows of each slice, orphans included
+
+    def kept() -> Iterator[pl.DataFrame]:
+        for frame in read_slices(resources, silver.key, entity.columns, silver.rows, first):
+            start = first + sum(read)
+            read.append(frame.height)
+            here = within(orphans, start, frame.height) - start
+            yield (
+                frame.with_row_index(_ROW).filter(~pl.col(_ROW).is_in(here.implode())).drop(_ROW)
+                if here.len()
+                else frame
+            )
+
+    for rows, text in encoded(kept()):
         with connection.transaction():
             # a batch lost with a crashed server is lost with its checkpoint, and copied again.
             connection.execute("SET LOCAL synchronous_commit = off")
-            staged.rows += copy(connection, table, entity.columns, rows, text)
+            copy(connection, table, entity.columns, rows, text)
+            done = read[staged.batches]
+            staged.rows += done
             staged.batches += 1
             _checkpoint(connection, entity, silver, staged)
         if on_rows:
-            on_rows(rows)
+            on_rows(done)
     if staged.rows != silver.rows:
         raise replaced(silver, staged.rows)
     return staged
 
 
-def _resumable(connection: Connection, entity: Entity, silver: Silver) -> Staged | None:
+_ROW = "row of the slice"
+
+
+def _resumable(
+    connection: Connection, entity: Entity, silver: Silver, orphans: pl.Series
+) -> Staged | None:
+    """What an earlier attempt left, if this one can go on from it; None to start again.
+
+    It can when the bronze is the same, the table has the columns that the conformed one has now,
+    and it holds all rows up to the checkpoint but the orphans: a customer that came meanwhile has
+    made a loadable row of one.
+    """
+    name = tables.day_name(entity.name, silver.run_date)
     row = connection.execute(
         """
         SELECT rows_done, batches_done FROM ops.checkpoints
         WHERE entity = %s AND run_date = %s AND bronze_fingerprint = %s AND rows_done <= %s
           AND to_regclass(%s) IS NOT NULL
         """,
-        [
-            entity.name,
-            silver.run_date,
-            silver.fingerprint,
-            silver.rows,
-            f"staging.{tables.day_name(entity.name, silver.run_date)}",
-        ],
+        [entity.name, silver.run_date, silver.fingerprint, silver.rows, f"staging.{name}"],
     ).fetchone()
-    return Staged(rows=row[0], batches_resumed=row[1]) if row else None
+    if row is None or not tables.same_columns(
+        connection, f"staging.{name}", f"conformed.{entity.name}"
+    ):
+        return None
+    rows, batches = row
+    count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("staging", name))
+    there = connection.execute(count).fetchone()
+    if there != (rows - within(orphans, 0, rows).len(),):
+        return None
+    return Staged(rows=rows, batches_resumed=batches)
 
 
 def _afresh(
@@ -155,10 +185,13 @@ def _afresh(
     with connection.transaction():
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         connection.execute(
-            # the run date is the same in every row: it needn't travel. A vacuum in the middle
+            # with what a DBA may have added to our columns: defaults, generated columns, checks.
+            # The run date is the same in every row: it needn't travel. A vacuum in the middle
             # would hold up the keys.
             sql.SQL(
-                "CREATE TABLE {table} (LIKE {conformed}) WITH (autovacuum_enabled = false); "
+                "CREATE TABLE {table} (LIKE {conformed} "
+                "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS) "
+                "WITH (autovacuum_enabled = false); "
                 "ALTER TABLE {table} ALTER COLUMN run_date SET DEFAULT {run_date}"
             ).format(
                 table=table,
@@ -166,6 +199,19 @@ def _afresh(
                 run_date=sql.Literal(silver.run_date),
             )
         )
+        for column in tables.identity_columns(connection, entity):
+            # a partition takes part in its table's identity only once it is attached.
+            sequence = "pg_get_serial_sequence({parent}, {name})"
+            connection.execute(
+                sql.SQL(
+                    f"ALTER TABLE {{table}} ALTER COLUMN {{column}} SET DEFAULT nextval({sequence})"
+                ).format(
+                    table=table,
+                    column=sql.Identifier(column),
+                    parent=sql.Literal(f"conformed.{entity.name}"),
+                    name=sql.Literal(column),
+                )
+            )
         _checkpoint(connection, entity, silver, Staged(rows=0))
     return Staged(rows=0)
 

@@ -3,22 +3,22 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
 
-import polars as pl
 import psycopg
 from psycopg import sql
 
 from blocks.database import Connection
 from blocks.resources import Resources
-from tasks.entities.contracts import STATIC
 from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
+from tasks.lake.bronze import prove_made_from
+from tasks.lake.parquet import FileReplacedError
 from tasks.loading import locks, tables
-from tasks.loading.copying import FileReplacedError, OnRows, copy_day
+from tasks.loading.copying import OnRows, copy_day
 from tasks.loading.ledger import write_ledger
-from tasks.loading.rejected import ORPHANS, replace_rejected
-from tasks.loading.swap import swap_in
+from tasks.loading.orphans import find_orphans
+from tasks.loading.rejected import replace_rejected
+from tasks.loading.swap import refuse_dependents, swap_in
 
 
 def load_day(
@@ -38,15 +38,17 @@ def load_day(
         locks.at_work(resources.warehouse_dsn, entity.name, silver.run_date) as connection,
         _no_resuming_after_rejection(connection, entity, silver),
     ):
-        staged = copy_day(connection, entity, silver, resources, on_rows)
-        orphans = _find_orphans(connection, entity, silver)
+        refuse_dependents(connection, entity, silver.run_date)
+        orphans = find_orphans(connection, entity, silver, resources)
+        staged = copy_day(connection, entity, silver, resources, orphans["row"], on_rows)
         with connection.transaction():
-            orphan = _remove_orphans(connection, entity, silver)
             field_problems = replace_rejected(
                 connection, entity, silver, resources, flow_run_id, orphans
             )
             _add_key(connection, entity, silver)
+            prove_made_from(silver, resources.lake)
             swap_in(connection, entity, silver.run_date)
+            locks.prove_held(connection, entity.name, silver.run_date)
             loaded = Loaded(
                 entity=entity.name,
                 run_date=silver.run_date,
@@ -54,8 +56,8 @@ def load_day(
                 exact_duplicates=silver.exact_duplicates,
                 missing_key=silver.missing_key,
                 duplicate_key=silver.duplicate_key,
-                orphan=orphan,
-                loaded=staged.rows - orphan,
+                orphan=orphans.height,
+                loaded=silver.rows - orphans.height,
                 field_problems=field_problems,
                 batches=staged.batches,
                 batches_resumed=staged.batches_resumed,
@@ -73,7 +75,7 @@ def _no_resuming_after_rejection(
 ) -> Iterator[None]:
     """Forget the batches of a day that PostgreSQL rejected.
 
-    Whoever mends the cause changes what the rows become: those copied before may not stay.
+    Whoever fixes the cause changes what the rows become: those copied before may not stay.
     """
     try:
         yield
@@ -92,70 +94,6 @@ def _no_resuming_after_rejection(
 
 def _staged(entity: Entity, silver: Silver) -> sql.Identifier:
     return sql.Identifier("staging", tables.day_name(entity.name, silver.run_date))
-
-
-def _find_orphans(connection: Connection, entity: Entity, silver: Silver) -> pl.DataFrame:
-    """Staged rows whose customer or agent is missing or unknown.
-
-    They stay in the session's table `orphans`. This is a transaction of its own: the final one
-    must not hold even a reader's lock on customers and agents while it waits for its swap.
-    """
-    reasons, joins, unknown = [], [], []
-    for static in STATIC:
-        parts = {
-            "key": sql.Identifier(static.key),
-            "table": tables.conformed(static),
-            "alias": sql.Identifier(static.name),
-            "missing": sql.Literal(f"{static.key} is missing"),
-            "unknown": sql.Literal(f"{static.key} is unknown"),
-        }
-        reasons.append(
-            sql.SQL(
-                "CASE WHEN staged.{key} IS NULL THEN {missing} "
-                "WHEN {alias}.{key} IS NULL THEN {unknown} END"
-            ).format(**parts)
-        )
-        joins.append(
-            sql.SQL("LEFT JOIN {table} AS {alias} ON {alias}.{key} = staged.{key}").format(**parts)
-        )
-        unknown.append(sql.SQL("{alias}.{key} IS NULL").format(**parts))
-    with connection.transaction():
-        connection.execute(
-            sql.SQL(
-                """
-                CREATE TEMPORARY TABLE orphans AS
-                SELECT staged.ctid AS place, staged.{key} AS record_key,
-                       concat_ws('; ', {reasons}) AS reason
-                FROM {staged} AS staged {joins}
-                WHERE {unknown}
-                """
-            ).format(
-                key=sql.Identifier(entity.key),
-                staged=_staged(entity, silver),
-                reasons=sql.SQL(", ").join(reasons),
-                joins=sql.SQL(" ").join(joins),
-                unknown=sql.SQL(" OR ").join(unknown),
-            )
-        )
-        with connection.cursor().copy(
-            "COPY (SELECT record_key, reason FROM orphans) TO STDOUT (FORMAT csv)"
-        ) as pipe:
-            text = BytesIO()
-            for part in pipe:
-                text.write(part)
-    if not text.tell():
-        return pl.DataFrame(schema=ORPHANS)
-    text.seek(0)
-    return pl.read_csv(text, has_header=False, schema=ORPHANS)
-
-
-def _remove_orphans(connection: Connection, entity: Entity, silver: Silver) -> int:
-    done = connection.execute(
-        sql.SQL("DELETE FROM {} WHERE ctid = ANY (ARRAY(SELECT place FROM orphans))").format(
-            _staged(entity, silver)
-        )
-    )
-    return done.rowcount
 
 
 def _add_key(connection: Connection, entity: Entity, silver: Silver) -> None:

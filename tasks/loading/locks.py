@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from blocks.database import Connection, address, connect
-from blocks.errors import RunDateBusyError
+from blocks.errors import DatabaseUnavailableError, RunDateBusyError
 
 GRACE_MS = 3_000  # for the session of a killed client to end
 
@@ -98,6 +98,31 @@ def _take(connection: Connection, number: int, what: str, where: str, wait: bool
         ) from None
     if not wait:
         _set(connection, {"lock_timeout": "0"})
+
+
+def prove_held(connection: Connection, *parts: object) -> None:
+    """Raise DatabaseUnavailableError unless the connection's own session holds the lock.
+
+    A pooler that hands its sessions to others holds nothing for anybody.
+    """
+    row = connection.execute(
+        """
+        SELECT EXISTS (
+            SELECT FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = pg_backend_pid()
+              AND (classid::bigint << 32 | objid::bigint) = %s
+        )
+        """,
+        [key(*parts)],
+    ).fetchone()
+    if row != (True,):
+        what = " ".join(map(str, parts))
+        raise DatabaseUnavailableError(
+            f"The lock on {what} is no longer held by this load",
+            where=address(connection.info.dsn),
+            todo="connect to PostgreSQL directly, not through a pooler in transaction mode; "
+            "then run the date again",
+        )
 
 
 def _holder(connection: Connection, number: int) -> str:

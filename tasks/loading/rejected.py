@@ -11,15 +11,13 @@ from blocks.resources import Resources
 from tasks.entities.columns import match_columns
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
-from tasks.loading.copying import FileReplacedError, copy, encoded, read_slices
+from tasks.lake.parquet import FileReplacedError
+from tasks.loading.copying import copy, encoded, read_slices
 
 _RECORDS = sql.Identifier("quarantine", "records")
 _PROBLEMS = sql.Identifier("ops", "field_problems")
 _REJECT = ("source_row", "issue", "reason", "record_key", "record")
 _PROBLEM = ("source_row", "record_key", "field", "original_value")
-
-# of complaints whose customer or agent is missing or unknown: the key, and why.
-ORPHANS = pl.Schema({"record_key": pl.String(), "reason": pl.Categorical()})
 
 
 def replace_rejected(
@@ -45,9 +43,8 @@ def replace_rejected(
     records = read_slices(resources, silver.rejects_key, _REJECT, rejects)
     problems = read_slices(resources, silver.problems_key, _PROBLEM, silver.field_problems)
     if orphans is not None and not orphans.is_empty():
-        places = _places(entity, silver, resources, orphans)
-        records = chain(records, _orphan_records(entity, silver, resources, places))
-        problems = _without(problems, places)
+        records = chain(records, _orphan_records(entity, silver, resources, orphans))
+        problems = _without(problems, orphans)
     kept = _copy_all(connection, _RECORDS, (f.select(*_REJECT[1:], *of_run) for f in records))
     expected = rejects + (0 if orphans is None else orphans.height)
     if kept != expected:
@@ -74,36 +71,21 @@ def _copy_all(connection: Connection, table: sql.Identifier, frames: Iterator[pl
     )
 
 
-def _places(
-    entity: Entity, silver: Silver, resources: Resources, orphans: pl.DataFrame
-) -> pl.DataFrame:
-    """The orphans with their rows in bronze, in that order: each slice then needs a span of it."""
-    lake = resources.lake
-    keys = pl.scan_parquet(lake.uri(silver.key), storage_options=lake.storage_options, glob=False)
-    with lake.translating(silver.key):
-        return (
-            keys.select("source_row", pl.col(entity.key).alias("record_key"))
-            .join(orphans.lazy(), on="record_key")
-            .sort("source_row")
-            .collect(engine="streaming")
-        )
-
-
-def _between(places: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
-    rows = places["source_row"]
+def _between(orphans: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    rows = orphans["source_row"]
     start = rows.search_sorted(first, side="left")
-    return places.slice(start, rows.search_sorted(last, side="right") - start)
+    return orphans.slice(start, rows.search_sorted(last, side="right") - start)
 
 
-def _without(problems: Iterator[pl.DataFrame], places: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _without(problems: Iterator[pl.DataFrame], orphans: pl.DataFrame) -> Iterator[pl.DataFrame]:
     for frame in problems:
         rows = frame["source_row"].cast(pl.Int64)
-        orphaned = _between(places, rows.min(), rows.max())["source_row"]  # type: ignore[arg-type]
+        orphaned = _between(orphans, rows.min(), rows.max())["source_row"]  # type: ignore[arg-type]
         yield frame.filter(~rows.is_in(orphaned.implode()))
 
 
 def _orphan_records(
-    entity: Entity, silver: Silver, resources: Resources, places: pl.DataFrame
+    entity: Entity, silver: Silver, resources: Resources, orphans: pl.DataFrame
 ) -> Iterator[pl.DataFrame]:
     """Orphans' original rows, from bronze."""
     lake = resources.lake
@@ -117,7 +99,7 @@ def _orphan_records(
     bronze = bronze.select(pl.col(labels[place]).alias(name) for name, place in contract.items())
     for start in range(0, silver.rows_read, resources.batch_rows):
         end = min(start + resources.batch_rows, silver.rows_read)
-        orphaned = _between(places, start, end - 1)
+        orphaned = _between(orphans, start, end - 1)
         if orphaned.is_empty():
             continue
         with lake.translating(silver.bronze_key):

@@ -1,10 +1,18 @@
 -- The conformance layer. Safe to run again; conformed tables are made from the contracts
 -- (tasks/loading/tables.py), so that a column is declared once.
 
-CREATE SCHEMA IF NOT EXISTS conformed;
-CREATE SCHEMA IF NOT EXISTS staging;
-CREATE SCHEMA IF NOT EXISTS quarantine;
-CREATE SCHEMA IF NOT EXISTS ops;
+-- CREATE SCHEMA IF NOT EXISTS asks for the right to make one before it looks: a role that works in
+-- schemas that a DBA made for it doesn't have it.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['conformed', 'staging', 'quarantine', 'ops'] LOOP
+        IF to_regnamespace(name) IS NULL THEN
+            EXECUTE format('CREATE SCHEMA %I', name);
+        END IF;
+    END LOOP;
+END $$;
 
 CREATE TABLE IF NOT EXISTS quarantine.records (
     entity text NOT NULL,
@@ -24,6 +32,19 @@ CREATE TABLE IF NOT EXISTS ops.field_problems (
     field text NOT NULL,
     original_value text NOT NULL
 );
+
+-- Tables without a key: where a publication takes all tables, PostgreSQL deletes no row of them
+-- unless it knows what tells a row from others.
+DO $$
+DECLARE
+    name regclass;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['quarantine.records', 'ops.field_problems']::regclass[] LOOP
+        IF (SELECT relreplident FROM pg_class WHERE oid = name) <> 'f' THEN
+            EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', name);
+        END IF;
+    END LOOP;
+END $$;
 
 -- CREATE INDEX IF NOT EXISTS locks the table against writers before it looks: a load at work on
 -- another date would hold up the start of this run.

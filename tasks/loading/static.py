@@ -8,6 +8,7 @@ from blocks.database import Connection
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
+from tasks.lake.bronze import prove_made_from
 from tasks.loading import locks, tables
 from tasks.loading.copying import OnRows, copy, encoded, read_slices, replaced
 from tasks.loading.ledger import write_ledger
@@ -37,6 +38,8 @@ def load_static(
         updated = _update(connection, entity, silver)
         inserted = _insert(connection, entity, silver)
         field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
+        prove_made_from(silver, resources.lake)
+        locks.prove_held(connection, entity.name)
         loaded = Loaded(
             entity=entity.name,
             run_date=silver.run_date,

@@ -74,6 +74,7 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
         "LOCK TABLE {statics} IN SHARE ROW EXCLUSIVE MODE; "
         "LOCK TABLE ONLY {parent} IN SHARE UPDATE EXCLUSIVE MODE"
     )
+    granted = _grants(connection, name)
     if _is_attached(connection, entity, name):
         run("LOCK TABLE {partition} IN SHARE UPDATE EXCLUSIVE MODE")
         # checked here in bulk, before the moment in which readers wait.
@@ -86,6 +87,9 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
         run("LOCK TABLE ONLY {parent}, {statics}, {partition} IN ACCESS EXCLUSIVE MODE")
         # without DETACH, which would make new triggers on the referenced tables.
         run("DROP TABLE {partition}")
+    for column in tables.identity_columns(connection, entity):
+        parts["identity"] = sql.Identifier(column)
+        run("ALTER TABLE {staged} ALTER COLUMN {identity} DROP DEFAULT")
     # where there was no older day ATTACH adds the foreign keys, and checks them in bulk.
     run(
         "ALTER TABLE {staged} SET SCHEMA conformed; "
@@ -93,6 +97,61 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
         "ALTER TABLE {partition} DROP CONSTRAINT {check}, ALTER COLUMN run_date DROP DEFAULT, "
         "RESET (autovacuum_enabled)"
     )
+    for privilege, grantee in granted:
+        parts |= {"grantee": grantee}
+        run(f"GRANT {privilege} ON {{partition}} TO {{grantee}}")
+
+
+# what readers may do with the older partition, and what the schema's default privileges give.
+_GRANTS = """
+    SELECT DISTINCT privilege_type, grantee::regrole::text, grantee = 0
+    FROM (
+        SELECT relowner AS owner, relacl AS acl FROM pg_class WHERE oid = to_regclass(%s)
+        UNION ALL
+        SELECT defaclrole, defaclacl FROM pg_default_acl
+        WHERE defaclnamespace = 'conformed'::regnamespace AND defaclobjtype = 'r'
+          AND defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+    ) AS found, aclexplode(acl)
+    WHERE grantee <> owner
+"""
+
+
+def _grants(connection: Connection, partition: str) -> list[tuple[str, sql.Composable]]:
+    """Privileges and roles that the new partition has to have."""
+    rows = connection.execute(_GRANTS, [f"conformed.{partition}"]).fetchall()
+    return [
+        # regrole quotes the name as it must be
+        (privilege, sql.SQL("PUBLIC") if public else sql.SQL(role))
+        for privilege, role, public in rows
+    ]
+
+
+def refuse_dependents(connection: Connection, entity: Entity, run_date: date) -> None:
+    """Raise TerminalError when something rests on the day's partition, which a reload drops."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT dependent::regclass::text, pg_get_userbyid(relowner)
+        FROM (
+            SELECT ev_class AS dependent FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
+            WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
+              AND refobjid = to_regclass(%(partition)s)
+            UNION ALL
+            SELECT conrelid FROM pg_constraint
+            WHERE contype = 'f' AND confrelid = to_regclass(%(partition)s)
+        ) AS found JOIN pg_class ON pg_class.oid = dependent
+        WHERE dependent <> to_regclass(%(partition)s)
+        ORDER BY 1
+        """,
+        {"partition": f"conformed.{tables.day_name(entity.name, run_date)}"},
+    ).fetchall()
+    if rows:
+        found = ", ".join(f"{name} (owner {owner})" for name, owner in rows)
+        raise TerminalError(
+            f"{entity.name} of {run_date} can't be replaced: {found} depends on its partition",
+            where=f"conformed.{tables.day_name(entity.name, run_date)}",
+            todo="ask the owner to drop it, or to build it on the whole table, which stays; "
+            "then run the date again",
+        )
 
 
 def _is_attached(connection: Connection, entity: Entity, name: str) -> bool:

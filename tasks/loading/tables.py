@@ -111,6 +111,56 @@ def _add_new_columns(connection: Connection, entity: Entity) -> None:
             )
 
 
+def identity_columns(connection: Connection, entity: Entity) -> list[str]:
+    """Columns that a DBA added as identity columns to the entity's conformed table."""
+    rows = connection.execute(
+        "SELECT attname FROM pg_attribute "
+        "WHERE attrelid = to_regclass(%s) AND attidentity <> '' AND NOT attisdropped",
+        [f"conformed.{entity.name}"],
+    )
+    return [name for (name,) in rows]
+
+
+def same_columns(connection: Connection, one: str, other: str) -> bool:
+    """Whether two tables have the same columns: names, types, NOT NULL, generated or not."""
+    row = connection.execute(
+        """
+        SELECT count(*) FROM (
+            SELECT attname, atttypid, atttypmod, attcollation, attnotnull, attgenerated
+            FROM pg_attribute
+            WHERE attrelid IN (to_regclass(%s), to_regclass(%s))
+              AND attnum > 0 AND NOT attisdropped
+            GROUP BY 1, 2, 3, 4, 5, 6 HAVING count(*) <> 2
+        ) AS in_one_alone
+        """,
+        [one, other],
+    ).fetchone()
+    return row == (0,)
+
+
+def lost_days(connection: Connection) -> list[tuple[str, date]]:
+    """Entities and run dates of complaints whose rows the ledger has, and the tables don't.
+
+    Somebody dropped, detached or emptied the partition.
+    """
+    rows = connection.execute(
+        """
+        SELECT entity, run_date
+        FROM ops.ledger
+        LEFT JOIN pg_inherits
+            ON inhrelid = to_regclass(
+                format('conformed.%%I', entity || '_' || to_char(run_date, 'YYYYMMDD'))
+            )
+            AND inhparent = to_regclass(format('conformed.%%I', entity))
+        WHERE entity = ANY (%s) AND loaded > 0
+          AND (inhrelid IS NULL OR pg_relation_size(inhrelid) = 0)
+        ORDER BY run_date, entity
+        """,
+        [[entity.name for entity in COMPLAINTS]],
+    )
+    return [(entity, run_date) for entity, run_date in rows]
+
+
 def clear_staging(connection: Connection) -> int:
     """Remove staging tables without a checkpoint and checkpoints without a table; how many.
 

@@ -1,5 +1,6 @@
 """Silver days made by hand: the files that a load reads, from rows a test can write down."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,8 @@ from blocks.resources import Resources
 from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS
 from tasks.entities.model import Entity, Field
 from tasks.entities.references import Loaded, Silver
+from tasks.lake.bronze import bronze_keys
+from tasks.lake.parquet import MADE_FROM
 from tasks.loading.static import load_static
 from tasks.loading.tables import create_all_tables
 
@@ -96,7 +99,9 @@ class Day:
             (reference.rejects_key, pl.DataFrame(list(self.rejects), schema=_REJECTS)),
         ):
             with resources.lake.writing(key) as uri:
-                frame.write_parquet(uri)
+                frame.write_parquet(uri, metadata={MADE_FROM: self.fingerprint})
+        manifest = json.dumps({"fingerprint": self.fingerprint}).encode()
+        resources.lake.write(bronze_keys(entity.name, self.run_date)[1], manifest)
         return reference
 
     def _raw(self, source: Field) -> pl.Expr:

@@ -69,7 +69,7 @@ def test_a_spool_gives_back_what_it_was_given(tmp_path: Path, held_rows: int) ->
     assert pl.concat(spool.frames()).equals(frame(1, 2, 3, 4))
     assert bool(list(tmp_path.iterdir())) == (held_rows < 4)
     store = LocalStore(tmp_path / "lake")
-    spool.write(SCHEMA, store, "x.parquet")
+    spool.write(SCHEMA, store, "x.parquet", "one")
     assert pl.read_parquet(store.uri("x.parquet")).equals(frame(1, 2, 3, 4))
 
 

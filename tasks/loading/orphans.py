@@ -1,0 +1,94 @@
+"""Which rows of a silver file are orphans: their customer or agent is missing or unknown.
+
+The rows are found here, not in the database: what is staged is then complete as it is copied, and
+nothing that belongs to a session (a temporary table) has to last from one transaction to the next.
+"""
+
+from functools import reduce
+from io import BytesIO
+
+import polars as pl
+from psycopg import sql
+
+from blocks.database import Connection
+from blocks.resources import Resources
+from tasks.entities.contracts import STATIC
+from tasks.entities.model import Entity
+from tasks.entities.references import Silver
+from tasks.loading import tables
+
+FEW_IDS = 10_000  # so many are asked for by name; for more, all keys are read
+
+# `row` counts the rows of the silver file, `source_row` those of bronze.
+ORPHANS = pl.Schema(
+    {
+        "row": pl.Int64(),
+        "source_row": pl.Int64(),
+        "record_key": pl.String(),
+        "reason": pl.String(),
+    }
+)
+
+
+def find_orphans(
+    connection: Connection, entity: Entity, silver: Silver, resources: Resources
+) -> pl.DataFrame:
+    """The orphans of a silver file, in the order of its rows, with the reason of each."""
+    lake = resources.lake
+    with lake.translating(silver.key):
+        rows = pl.scan_parquet(
+            lake.uri(silver.key), storage_options=lake.storage_options, glob=False
+        )
+        found = rows.with_row_index("row").select(
+            pl.col("row").cast(pl.Int64),
+            "source_row",
+            pl.col(entity.key).alias("record_key"),
+            *(pl.col(static.key) for static in STATIC if static.key != entity.key),
+        )
+        reasons = []
+        for static in STATIC:
+            ids = rows.select(static.key).unique().drop_nulls().collect(engine="streaming")
+            known = _known(connection, static, ids.to_series())
+            found = found.join(
+                known.to_frame(static.key).lazy().with_columns(pl.lit(True).alias(static.name)),
+                on=static.key,
+                how="left",
+            )
+            reasons.append(
+                pl.when(pl.col(static.key).is_null())
+                .then(pl.lit(f"{static.key} is missing"))
+                .when(pl.col(static.name).is_null())
+                .then(pl.lit(f"{static.key} is unknown"))
+            )
+        orphaned = reduce(lambda a, b: a | b, (reason.is_not_null() for reason in reasons))
+        return (
+            found.filter(orphaned)
+            .select(
+                "row",
+                "source_row",
+                "record_key",
+                pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias("reason"),
+            )
+            .sort("row")
+            .collect(engine="streaming")
+        )
+
+
+def _known(connection: Connection, static: Entity, ids: pl.Series) -> pl.Series:
+    """Those of the ids that the static table has; all that it has when there are many."""
+    key, table = sql.Identifier(static.key), tables.conformed(static)
+    if ids.len() <= FEW_IDS:
+        few = sql.SQL("SELECT {key} FROM {table} WHERE {key} = ANY (%s)")
+        rows = connection.execute(few.format(key=key, table=table), [ids.to_list()])
+        return pl.Series([row[0] for row in rows], dtype=pl.String)
+    # quoted: Polars would drop U+FEFF from the beginning of a text that isn't.
+    all_ = sql.SQL("COPY (SELECT {key} FROM {table}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)")
+    text = BytesIO()
+    with connection.cursor().copy(all_.format(key=key, table=table)) as pipe:
+        for part in pipe:
+            text.write(part)
+    if not text.tell():
+        return pl.Series(dtype=pl.String)
+    text.seek(0)
+    schema = {static.key: pl.String()}
+    return pl.read_csv(text, has_header=False, schema=schema).to_series()

@@ -10,6 +10,7 @@ from blocks.errors import RunDateError
 from blocks.resolving import resolve
 from tasks.entities.contracts import COMPLAINTS
 from tasks.gate import FIRST_RUN, empty_static_tables, read_first_run
+from tasks.loading import tables
 
 
 def days_between(start: date, end: date) -> list[date]:
@@ -22,7 +23,7 @@ def days_between(start: date, end: date) -> list[date]:
 
 
 def loaded_days(platform: str, days: list[date]) -> list[date]:
-    """Those of `days` for which the ledger has every channel."""
+    """Those of `days` for which the ledger has every channel, and the tables their rows."""
     with connect(resolve(platform).warehouse_dsn, purpose="backfill") as connection:
         if connection.execute("SELECT to_regclass('ops.ledger')").fetchone() == (None,):
             return []
@@ -34,7 +35,9 @@ def loaded_days(platform: str, days: list[date]) -> list[date]:
             """,
             [days, [entity.name for entity in COMPLAINTS], len(COMPLAINTS)],
         )
-        return [row[0] for row in rows]
+        complete = [row[0] for row in rows]
+        lost = {day for _, day in tables.lost_days(connection)}
+        return [day for day in complete if day not in lost]
 
 
 def loaded_rows(platform: str, day: date) -> int:

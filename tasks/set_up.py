@@ -8,7 +8,8 @@ from prefect import task
 from blocks.database import connect
 from blocks.resolving import resolve
 from tasks.loading import tables
-from tasks.stage import OPTIONS, stage
+from tasks.reporting.progress import board
+from tasks.stage import OPTIONS, logger, stage
 
 
 @task(name="create_all_tables", task_run_name="create_all_tables", **OPTIONS)
@@ -16,6 +17,16 @@ def create_all_tables(platform: str) -> None:
     """Make the schemas and tables that aren't there yet."""
     with stage("create_all_tables"), _warehouse(platform) as connection:
         tables.create_all_tables(connection)
+        lost = tables.lost_days(connection)
+    if lost:
+        days = ", ".join(f"{entity} of {day}" for entity, day in lost[:5])
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        note = (
+            f"The ledger has rows of {days}{more}, but their partitions are gone or empty. "
+            f"Load them again: python -m flows.backfill --from {lost[0][1]} --to {lost[-1][1]}"
+        )
+        logger().warning(note)
+        board.note(note)
 
 
 @task(name="clear_staging", task_run_name="clear_staging", **OPTIONS)

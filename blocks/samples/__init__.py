@@ -57,9 +57,9 @@ def ensure(sources: Path, dsn: str, run_date: date, *, web_forms: bool = True) -
             (_SCHEMA, name),
         ).fetchone()
         if found is None:
-            connection.execute(
-                sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(_SCHEMA))
-            )
+            # IF NOT EXISTS asks for the right to make one before it looks.
+            if connection.execute("SELECT to_regnamespace(%s)", (_SCHEMA,)).fetchone() == (None,):
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(_SCHEMA)))
             labels, rows = web_complaints(run_date)
             columns = [sql.SQL("{} text").format(sql.Identifier(label)) for label in labels]
             connection.execute(

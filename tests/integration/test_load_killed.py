@@ -39,9 +39,9 @@ import pickle
 import sys
 from pathlib import Path
 from blocks.resources import Resources
-from blocks.stores import LocalStore
-from tasks import conform, copying, swap
-from tasks.contracts import CALL_LOGS
+from blocks.stores.local import LocalStore
+from tasks.entities.contracts import CALL_LOGS
+from tasks.loading import copying, day, swap
 
 step, lake, dsn, silver = sys.argv[1:]
 resources = Resources(
@@ -68,9 +68,9 @@ if step.startswith("batch "):
 else:
     when, module, name = step.split()
     {"before": before, "after": after}[when](
-        {"conform": conform, "copying": copying, "swap": swap}[module], name
+        {"day": day, "copying": copying, "swap": swap}[module], name
     )
-conform.load_day(CALL_LOGS, pickle.loads(bytes.fromhex(silver)), resources, on_rows=on_rows)
+day.load_day(CALL_LOGS, pickle.loads(bytes.fromhex(silver)), resources, on_rows=on_rows)
 """
 
 
@@ -98,11 +98,11 @@ _STEPS = {
     "batch 1": 1,
     "batch 5": 5,
     "batch 6": 6,
-    "after conform _find_orphans": 6,
-    "after conform replace_rejected": 6,
-    "before conform swap_in": 6,  # built, not swapped in
-    "after conform swap_in": 6,  # swapped in, not in the ledger
-    "after conform write_ledger": 6,  # in the ledger, not committed
+    "after day find_orphans": 0,
+    "after day replace_rejected": 6,
+    "before day swap_in": 6,  # built, not swapped in
+    "after day swap_in": 6,  # swapped in, not in the ledger
+    "after day write_ledger": 6,  # in the ledger, not committed
 }
 
 
@@ -128,7 +128,7 @@ def test_a_killed_client_in_a_long_statement_holds_its_lock_no_longer(
     resources: Resources, silver: Silver
 ) -> None:
     code = (
-        "import sys; from tasks import locks\n"
+        "import sys; from tasks.loading import locks\n"
         "with locks.at_work(sys.argv[1], 'call_logs', '2025-11-21') as connection:\n"
         "    print('here', flush=True)\n"
         "    connection.execute('SELECT pg_sleep(3600)')\n"

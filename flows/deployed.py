@@ -23,9 +23,9 @@ from blocks.errors import ConfigurationError
 from tasks.reporting.progress import board
 
 ASK_SECONDS = 2.0  # between two questions of how the runs are getting on
-PATIENCE_SECONDS = 60.0  # without any worker, until a person hears of it
+PATIENCE_SECONDS = 60.0  # without any worker, until we warn
 SILENCE_SECONDS = 600.0  # of Prefect's API, until we give up
-_TRIES = 100  # of one day that are told apart
+_TRIES = 100  # of one day, each with a key of its own
 _PAGE = 200  # flow runs that Prefect's API gives at once
 
 
@@ -58,7 +58,7 @@ class Deployed:
         try:
             return await self._ended(await self._started(day))
         except Exception as error:
-            # one day's mishap is that day's: the others go on.
+            # an error in one day does not end the others.
             return Crashed(
                 message=f"Lost sight of it ({type(error).__name__}). It may go on by itself: "
                 "look in Prefect's UI before you run the day again."
@@ -71,9 +71,9 @@ class Deployed:
         return await end
 
     async def _started(self, day: date) -> FlowRun:
-        # the key holds the day and how often it was tried: whoever asks for a day that is under
-        # way joins it, a backfill that was killed and started again too; one that ended may
-        # be run again.
+        # the key holds the day and how often it was tried: a second request for a day that is under
+        # way joins it, also from a backfill that was killed and started again; a day that ended
+        # may run again.
         key = f"{self.deployment} {self.parameters} {day}"
         keys = [f"{key} {tried}" for tried in range(_TRIES)]
         async with get_client() as client:

@@ -1,6 +1,6 @@
 """dbt by hand, on the warehouse of the platform `local`: `python -m tasks.dbt_command build`.
 
-Sets what `dbt/profiles.yml` reads, and keeps dbt's files where the nightly build keeps its own.
+Sets what `dbt/profiles.yml` reads, and keeps dbt's files where the daily build keeps its own.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Prefect's dbt runner for builds that stay in this process: nodes' task runs share its context.
 
-By itself the runner takes each node's task run for one on another machine: twice a node it
-validates Prefect's settings anew and builds an HTTP client, TLS set-up included; for its own log
-lines it builds the flow's result storage. That was more than half of a build's time.
+The runner itself treats each node's task run as one on another machine: twice a node it reads
+Prefect's settings and builds an HTTP client, TLS set-up included; for its own log lines it builds
+the flow's result storage. That was more than half of a build's time.
 """
 
 import threading
@@ -31,7 +31,7 @@ class InProcessDbtRunner(PrefectDbtRunner):
             ("flow_run_context", FlowRunContext.get()),
             ("task_run_context", TaskRunContext.get()),
         ):
-            if run:  # its storage would be made anew, which imports every integration first
+            if run:  # its storage would be made again, which imports every integration first
                 shared[name] = context[name] | {"result_store": run.result_store}
         return super()._create_unified_callback(_Nodes(), log_level, context | shared, **options)
 
@@ -44,7 +44,7 @@ class _Nodes(NodeTaskTracker):
         self._context = copy_context()
 
     def get_task_run_name(self, node_id: str) -> str:
-        """What its log lines are told by; the runner itself never says, and they begin with None.
+        """The name that its log lines begin with; the runner itself gives none, and they say None.
 
         >>> _Nodes().get_task_run_name("test.coretelecoms.unique_dim_agents_agent_key.ff3177e5ed")
         'test unique_dim_agents_agent_key'
@@ -67,7 +67,7 @@ class _Nodes(NodeTaskTracker):
             state = run_task_sync(
                 task,
                 task_run_id=task_run_id,
-                # the runner's own tracker is in there, which nobody tells of a node's end.
+                # the runner's own tracker is in there, and nothing reports a node's end to it.
                 parameters=parameters | {"task_state": self},
                 wait_for=[result for result in results if result],
                 return_type="state",

@@ -22,7 +22,7 @@ CLEAN_UP_SECONDS = 10.0
 
 @contextmanager
 def handled(say: Callable[[], None]) -> Iterator[None]:
-    """End the process on SIGINT during the block, after `say` has told the person."""
+    """End the process on SIGINT during the block; `say` first says what that means."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_CODE))  # a second one: this instant
@@ -49,8 +49,8 @@ def _clean_up() -> None:
 
 
 def _start_no_other_server() -> None:
-    """Threads go on until the process ends: the next that asks Prefect would start a server anew,
-    which nobody would stop.
+    """Threads go on until the process ends: the next that asks Prefect would start another
+    server, which nobody would stop.
     """
 
     def refuse(*_: object, **__: object) -> NoReturn:

@@ -11,7 +11,7 @@ from tasks.lake.parquet import Spool
 
 HELD_ROWS = 250_000
 
-# frames of stripped columns beside a `row`, for the rows of a file that are asked for
+# frames of stripped columns with a `row`, for the rows of a file that are asked for
 RowsOf = Callable[[pl.Series, Sequence[str]], Iterator[pl.DataFrame]]
 
 
@@ -42,7 +42,7 @@ def find_duplicates(
 
 
 def _fingerprints(keys: pl.Series) -> pl.Series:
-    # half a hash: two keys that share it by chance are told apart by value later.
+    # half a hash: two keys that share it by chance are compared by value later.
     return (keys.hash() & 0xFFFF_FFFF).cast(pl.UInt32)
 
 

@@ -53,7 +53,7 @@ class Board:
         return "days" if self is days else "board"
 
     def expect(self, names: Iterable[str]) -> None:
-        """Begin anew with these steps, all of them waiting."""
+        """Begin with these steps, all of them waiting."""
         self.clear()
         with self._lock:
             self.steps.update((name, Step(name)) for name in names)

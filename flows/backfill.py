@@ -16,7 +16,7 @@ from prefect.states import Crashed, State
 from blocks.errors import CoreTelecomsError
 from flows.daily import daily
 from flows.deployed import Deployed
-from flows.run import checked_run_date, settled
+from flows.run import checked_run_date, settled, submit
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
 from tasks.outcome import REPEAT, caught_up, concluded
 from tasks.reporting.progress import Status, board
@@ -99,9 +99,9 @@ async def _day(day: date, platform: str, refresh_static: bool) -> State[Any]:
 
 async def _build(loaded: list[date], platform: str) -> State[Any]:
     """The end of those nights: the warehouse, and no checkpoint that stays."""
-    warehouse = run_dbt.submit(None, platform)
+    warehouse = submit(run_dbt, None, platform)
     steps: dict[str, Any] = {"run_dbt": warehouse}
     for day in loaded:
-        cleanup = cleanup_checkpoints.submit(day, platform, wait_for=[warehouse])
+        cleanup = submit(cleanup_checkpoints, day, platform, wait_for=[warehouse])
         steps[f"cleanup_checkpoints {day}"] = cleanup
     return await concluded(await settled(steps))

@@ -16,6 +16,7 @@ from prefect.states import State
 
 from flows.run import (
     checked_run_date,
+    first_run_lock,
     in_this_process,
     named,
     run_name,
@@ -24,7 +25,7 @@ from flows.run import (
     submit,
     upstream,
 )
-from flows.runners import task_runner
+from flows.runners import CHOSEN
 from flows.static_data import static_data
 from tasks.entities.contracts import COMPLAINTS
 from tasks.gate import LoadType, determine_load_type, open_static_data_gate
@@ -43,7 +44,7 @@ CHANNELS = [entity.name for entity in COMPLAINTS]
 @flow(
     name="daily",
     flow_run_name=run_name,
-    task_runner=task_runner(),
+    task_runner=CHOSEN,
     on_failure=[tell_of_failure],
     on_crashed=[tell_of_failure],
 )
@@ -57,21 +58,22 @@ async def daily(
     """
     run_date = checked_run_date(run_date)
     async with running(platform, run_date, alone=True) as run:
-        bronze = {c: named(ingest, c).submit(c, run_date, platform) for c in CHANNELS}
+        bronze = {c: submit(named(ingest, c), c, run_date, platform) for c in CHANNELS}
 
-        tables = create_all_tables.submit(platform)
-        staging = clear_staging.submit(platform, wait_for=[tables])
-        load_type = await in_this_process(
-            determine_load_type, platform, refresh_static, wait_for=[staging]
-        )
-
-        static = []
-        if await run.announce(load_type) is LoadType.INITIAL:
-            state = await static_data(
-                run_date, platform, within_daily=True, wait_for=[load_type], return_state=True
+        tables = submit(create_all_tables, platform)
+        staging = submit(clear_staging, platform, wait_for=[tables])
+        # a first run takes the lock and holds it to the end of the static path; another one that
+        # began meanwhile waits for it, finds the static data loaded, and goes on without (G11).
+        async with first_run_lock(platform) as first_run:
+            load_type = await in_this_process(
+                determine_load_type, platform, first_run, refresh_static, wait_for=[staging]
             )
-            static = [upstream(state)]
-            run.locks.release_first_run()
+            static = []
+            if await run.announce(load_type) is LoadType.INITIAL:
+                state = await static_data(
+                    run_date, platform, within_daily=True, wait_for=[load_type], return_state=True
+                )
+                static = [upstream(state)]
 
         # the gate: it opens when all it waits for is Completed, and every transform waits for it.
         gate = submit(open_static_data_gate, load_type, wait_for=static)
@@ -79,8 +81,8 @@ async def daily(
             c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in CHANNELS
         }
         loaded = {c: submit(named(load, c), silver[c], platform) for c in CHANNELS}
-        warehouse = run_dbt.submit(run_date, platform, wait_for=list(loaded.values()))
-        cleanup = cleanup_checkpoints.submit(run_date, platform, wait_for=[warehouse])
+        warehouse = submit(run_dbt, run_date, platform, wait_for=list(loaded.values()))
+        cleanup = submit(cleanup_checkpoints, run_date, platform, wait_for=[warehouse])
 
         states = await settled(
             {"create_all_tables": tables, "clear_staging": staging}

@@ -14,7 +14,7 @@ from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
 from flows.run import named, running, settled, submit
-from flows.runners import task_runner
+from flows.runners import CHOSEN
 from tasks import replay
 from tasks.load import load
 from tasks.outcome import concluded
@@ -25,7 +25,7 @@ from tasks.transform import transform
 from tasks.warehouse import all_built, run_dbt
 
 
-@flow(name="replay_quarantine", flow_run_name="replay-quarantine", task_runner=task_runner())
+@flow(name="replay_quarantine", flow_run_name="replay-quarantine", task_runner=CHOSEN)
 async def replay_quarantine(
     start: date | None = None, end: date | None = None, platform: str = "local"
 ) -> State[Any]:
@@ -34,8 +34,8 @@ async def replay_quarantine(
     Of all run dates, or of those from `start` to `end`. The sources are not asked again. A failed
     day doesn't stop the others; the end names it.
     """
-    tables = create_all_tables.submit(platform)
-    search = replay.find_freed_orphans.submit(platform, start, end, wait_for=[tables])
+    tables = submit(create_all_tables, platform)
+    search = submit(replay.find_freed_orphans, platform, start, end, wait_for=[tables])
     first = await settled({"create_all_tables": tables, "find_freed_orphans": search})
     if not first["find_freed_orphans"].is_completed():
         return await concluded(first)
@@ -54,12 +54,12 @@ async def replay_quarantine(
 
     steps: dict[str, Any] = {}
     if any(freed.values()) or not await asyncio.to_thread(all_built, platform):
-        steps["run_dbt"] = run_dbt.submit(None, platform)
+        steps["run_dbt"] = submit(run_dbt, None, platform)
         for day in (day for day, end in ends.items() if end.is_completed()):
-            steps[f"cleanup_checkpoints {day}"] = cleanup_checkpoints.submit(
-                day, platform, wait_for=[steps["run_dbt"]]
+            steps[f"cleanup_checkpoints {day}"] = submit(
+                cleanup_checkpoints, day, platform, wait_for=[steps["run_dbt"]]
             )
-    steps["count_orphans"] = replay.count_orphans.submit(platform, start, end)
+    steps["count_orphans"] = submit(replay.count_orphans, platform, start, end)
     last = await settled(steps)
     if not all(state.is_completed() for state in last.values()):
         return await concluded(last)
@@ -75,7 +75,7 @@ async def _load_again(
         async with running(platform, day, alone=True):
             for each in replays:
                 name = each.entity
-                bronze = _of(replay.find_bronze, name, day).submit(name, day, platform)
+                bronze = submit(_of(replay.find_bronze, name, day), name, day, platform)
                 silver = submit(_of(transform, name, day), bronze, platform)
                 steps[f"find_bronze_{name}"] = bronze
                 steps[f"transform_{name}"] = silver

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -15,10 +15,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import MaterializingTask
 
 from blocks.errors import CoreTelecomsError, RunDateBusyError, RunDateError
-from tasks import guard
+from blocks.resolving import resolve
+from flows.process import collect_less
 from tasks.entities.contracts import STATIC
 from tasks.gate import LoadType
+from tasks.loading.locks import Lock
 from tasks.reporting.progress import Status, board
+from tasks.stage import patient
 
 STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e in STATIC] + [
     "mark_first_run_complete"
@@ -61,18 +64,19 @@ def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
 
 
 def submit(
-    task: Task[..., Any],
-    given: PrefectFuture[Any] | State[Any],
-    *args: Any,
-    wait_for: Sequence[PrefectFuture[Any] | State[Any]] = (),
+    task: Task[..., Any], *args: Any, wait_for: Sequence[PrefectFuture[Any] | State[Any]] = ()
 ) -> PrefectFuture[Any]:
-    """Submit a task on what an earlier one gives; if that fails, held back under its own name.
+    """Submit a task, also on what earlier ones give; if those fail, held back under its own name.
 
     Prefect names a task run when it has its parameters, and then sees what it waits for: without
     `allow_failure` here it would stop before it had a name (`load_call_logs-260`).
     """
-    first = allow_failure(given) if _in_threads() else given
-    return task.submit(first, *args, wait_for=[given, *wait_for])
+    given = [arg for arg in args if isinstance(arg, PrefectFuture | State)]
+    if _in_threads():
+        args = tuple(
+            allow_failure(arg) if isinstance(arg, PrefectFuture | State) else arg for arg in args
+        )
+    return patient(task).submit(*args, wait_for=[*given, *wait_for])
 
 
 def _in_threads() -> bool:
@@ -90,19 +94,33 @@ def upstream(subflow: State[Any]) -> State[Any]:
     return subflow
 
 
-class Run:
-    """A flow run at work: its locks, and what goes on in the background until it ends."""
+@asynccontextmanager
+async def lock(platform: str, *parts: object, wait: bool = False) -> AsyncIterator[Lock]:
+    """A lock of the platform's warehouse that may be taken within the block, and ends with it."""
+    lock = Lock(lambda: resolve(platform).warehouse_dsn, *parts, wait=wait)
+    try:
+        yield lock
+    finally:
+        await asyncio.to_thread(lock.release)
 
-    def __init__(self, platform: str, run_date: date) -> None:
-        self.run_date = run_date
-        self.locks = guard.current(platform)
+
+def first_run_lock(platform: str) -> AbstractAsyncContextManager[Lock]:
+    """The lock of runs that load static data: one at a time, the next one waits for it (G11)."""
+    return lock(platform, "first run", wait=True)
+
+
+class Run:
+    """A flow run at work on a run date, and what goes on in the background until it ends."""
+
+    def __init__(self, run_date: date, claim: Lock) -> None:
+        self.run_date, self._claim = run_date, claim
         board.belongs_to(str(runtime.flow_run.id))
         self._background: list[asyncio.Task[None]] = []
 
     async def claim_date(self) -> None:
         """Take the run date for this run alone (G12). Raises RunDateBusyError."""
         try:
-            await asyncio.to_thread(self.locks.take_run_date, self.run_date)
+            await asyncio.to_thread(self._claim.take)
         except RunDateBusyError:
             raise
         except CoreTelecomsError:
@@ -122,8 +140,7 @@ class Run:
         return path
 
     async def end(self) -> None:
-        """Let the locks go and wait for the background."""
-        await asyncio.to_thread(guard.forget, self.locks)
+        """Wait for the background."""
         for result in await asyncio.gather(*self._background, return_exceptions=True):
             if isinstance(result, Exception):
                 get_run_logger().warning("The run keeps its first name: %s", result)
@@ -135,21 +152,23 @@ async def running(platform: str, run_date: date, *, alone: bool = False) -> Asyn
 
     Raises RunDateBusyError.
     """
-    run = Run(platform, run_date)
+    collect_less()
     # one client for all task threads: by itself each would build its own, TLS set-up included,
     # which costs an async flow 0.2 s between two tasks (docs/performance.md).
     with SyncClientContext.get_or_create():
-        try:
-            if alone:
-                await run.claim_date()
-            yield run
-        finally:
-            await run.end()
+        async with lock(platform, "run date", run_date) as claim:
+            run = Run(run_date, claim)
+            try:
+                if alone:
+                    await run.claim_date()
+                yield run
+            finally:
+                await run.end()
 
 
 async def in_this_process(task: Task[..., Any], *args: Any, **kwargs: Any) -> State[Any]:
-    """Run a task beside the event loop, in the flow's own process whatever its task runner."""
-    return await asyncio.to_thread(task, *args, **kwargs, return_state=True)
+    """Run a task next to the event loop, in the flow's own process whatever its task runner."""
+    return await asyncio.to_thread(patient(task), *args, **kwargs, return_state=True)
 
 
 async def _rename(run_date: date, path: LoadType) -> None:

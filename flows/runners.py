@@ -13,6 +13,20 @@ from blocks.settings import settings
 WORKERS, THREADS = 2, 2  # of the local cluster: its processes, and threads in each
 
 
+class _Chosen(ThreadPoolTaskRunner[Any]):
+    """The task runner that the settings name, looked up when a flow begins.
+
+    Each flow run works with a duplicate of its flow's task runner.
+    """
+
+    def duplicate(self) -> TaskRunner[Any]:  # type: ignore[override]
+        """Raises ConfigurationError."""
+        return task_runner()
+
+
+CHOSEN: TaskRunner[Any] = _Chosen()
+
+
 def task_runner() -> TaskRunner[Any]:
     """The task runner that CORETELECOMS_TASK_RUNNER names. Raises ConfigurationError."""
     config = settings()

@@ -15,8 +15,8 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
-from flows.run import checked_run_date, named, run_name, running, settled, submit
-from flows.runners import task_runner
+from flows.run import checked_run_date, first_run_lock, named, run_name, running, settled, submit
+from flows.runners import CHOSEN
 from tasks.entities.contracts import STATIC
 from tasks.gate import mark_first_run_complete
 from tasks.ingest import ingest
@@ -30,7 +30,7 @@ from tasks.transform import transform
 @flow(
     name="static_data",
     flow_run_name=run_name,
-    task_runner=task_runner(),
+    task_runner=CHOSEN,
     on_failure=[tell_of_failure],
     on_crashed=[tell_of_failure],
 )
@@ -42,13 +42,13 @@ async def static_data(
     `within_daily`: the daily flow has made the tables and holds the first-run lock.
     """
     run_date = checked_run_date(run_date)
-    async with running(platform, run_date) as run:
+    async with running(platform, run_date), first_run_lock(platform) as first_run:
         tables = {}
         if not within_daily:
-            await asyncio.to_thread(run.locks.take_first_run)
-            tables = {"create_all_tables": create_all_tables.submit(platform)}
+            await asyncio.to_thread(first_run.take)
+            tables = {"create_all_tables": submit(create_all_tables, platform)}
 
-        bronze = {e.name: named(ingest, e.name).submit(e.name, run_date, platform) for e in STATIC}
+        bronze = {e.name: submit(named(ingest, e.name), e.name, run_date, platform) for e in STATIC}
         silver = {e: submit(named(transform, e), bronze[e], platform) for e in bronze}
         customers = submit(
             named(load, "customers"),
@@ -57,7 +57,7 @@ async def static_data(
             wait_for=[silver["agents"], *tables.values()],
         )
         agents = submit(named(load, "agents"), silver["agents"], platform, wait_for=[customers])
-        marked = mark_first_run_complete.submit(wait_for=[agents])
+        marked = submit(mark_first_run_complete, wait_for=[agents])
 
         states = await settled(
             tables

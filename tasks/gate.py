@@ -10,8 +10,8 @@ from psycopg import sql
 from blocks.database import Connection, connect
 from blocks.errors import FirstRunVariableError
 from blocks.resolving import resolve
-from tasks import guard
 from tasks.entities.contracts import STATIC
+from tasks.loading.locks import Lock
 from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
@@ -47,18 +47,16 @@ def read_first_run(value: Any) -> bool:
 
 
 @task(name="determine_load_type", task_run_name="determine_load_type", **OPTIONS)
-def determine_load_type(platform: str, refresh_static: bool = False) -> LoadType:
-    """Which path this run takes; on `initial` the run holds the first-run lock from here on.
+def determine_load_type(platform: str, first_run: Lock, refresh_static: bool = False) -> LoadType:
+    """Which path this run takes; on `initial` it has taken the flow's first-run lock.
 
     Raises FirstRunVariableError.
     """
     with stage("determine_load_type"):
         load_type = _load_type(platform, refresh_static)
-        if load_type is LoadType.INITIAL and guard.current(platform).take_first_run():
+        if load_type is LoadType.INITIAL and first_run.take():
             # another run may have loaded the static data while this one waited (G11).
             load_type = _load_type(platform, refresh_static)
-            if load_type is LoadType.INCREMENTAL:
-                guard.current(platform).release_first_run()
         return load_type
 
 

@@ -4,11 +4,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import get_run_logger
+from prefect import Task, get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
@@ -31,12 +32,18 @@ def is_transient(task: Any, run: Any, state: State[Any]) -> bool:
 # a task is retried twice, on transient errors alone; its inputs are references, never cached.
 OPTIONS: dict[str, Any] = {
     "retries": 2,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=settings().retry_seconds),
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": is_transient,
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
+
+
+@cache  # for each task that it makes Prefect reads the source of the function
+def patient(task: Task[..., Any]) -> Task[..., Any]:
+    """The task with the wait before its retries that is set. Raises ConfigurationError."""
+    wait = exponential_backoff(backoff_factor=settings().retry_seconds)
+    return task.with_options(retry_delay_seconds=wait)
 
 
 def logger() -> PrefectLogAdapter:

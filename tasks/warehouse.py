@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -96,7 +98,6 @@ def _build(resources: Resources) -> Built:
     from tasks.dbt_runner import InProcessDbtRunner
 
     started = time.monotonic()
-    os.environ |= environment(resources.warehouse_dsn)
     target = settings().home.resolve() / "dbt"
     runner = InProcessDbtRunner(
         settings=PrefectDbtSettings(
@@ -118,7 +119,8 @@ def _build(resources: Resources) -> Built:
     # unit tests hold the models' logic against made-up rows: `make test` runs them, not the night.
     command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
     try:
-        answer = runner.invoke(command)
+        with environment_of_dbt(resources.warehouse_dsn):
+            answer = runner.invoke(command)
     except ValueError:  # what prefect-dbt makes of a dbt that got nowhere
         _ask(resources.warehouse_dsn)
         raise WarehouseBuildError(
@@ -149,6 +151,20 @@ def _ask(dsn: str) -> None:
     """Raise DatabaseUnavailableError, to be tried again, if that is why a build failed."""
     with connect(dsn, purpose="run_dbt"):
         pass
+
+
+@contextmanager
+def environment_of_dbt(dsn: str) -> Iterator[None]:
+    """What `dbt/profiles.yml` reads is in the environment during the block, and not after it."""
+    given = environment(dsn)
+    before = {name: os.environ[name] for name in given if name in os.environ}
+    os.environ |= given
+    try:
+        yield
+    finally:
+        for name in given:
+            os.environ.pop(name, None)
+        os.environ |= before
 
 
 def environment(dsn: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from blocks import server
+from flows.process import collect_less
 
 RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
 PLATFORM_HELP = (
@@ -155,12 +156,16 @@ def _at_least_one(text: str) -> int:
 
 
 def _flow(entrypoint: str) -> Any:
+    from blocks.settings import settings
+
+    settings()  # what is set wrongly is said before Prefect's server starts
     # by name: the flow's own module imports this one, and is heavy.
     return resolve_name(entrypoint)
 
 
 def _run(run: Any, given: argparse.Namespace) -> int:
     server.tell(server.TEMPORARY)
+    collect_less()
     from flows.terminal.show import show
 
     try:

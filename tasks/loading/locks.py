@@ -3,8 +3,8 @@
 A lock belongs to a session, so it ends with its process, however that process ends.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from itertools import chain
 
@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from blocks.database import Connection, address, connect
-from blocks.errors import DatabaseUnavailableError, RunDateBusyError
+from blocks.errors import CoreTelecomsError, DatabaseUnavailableError, RunDateBusyError
 
 GRACE_MS = 3_000  # for the session of a killed client to end
 
@@ -58,6 +58,30 @@ def at_work(dsn: str, *parts: object, wait: bool = False) -> Iterator[Connection
             # a session that closes lets go a moment later; who comes next need not wait for that.
             with suppress(psycopg.Error):
                 connection.execute("SELECT pg_advisory_unlock(%s)", [key(*parts)])
+
+
+class Lock:
+    """A lock that is taken once, if at all, and kept until it is released."""
+
+    def __init__(self, dsn: Callable[[], str], *parts: object, wait: bool = False) -> None:
+        self._dsn, self._parts, self._wait = dsn, parts, wait
+        self._held: ExitStack | None = None
+
+    def take(self) -> bool:
+        """Take it; False when it is taken already. Raises RunDateBusyError as `held` does."""
+        if self._held:
+            return False
+        held_now = ExitStack()
+        held_now.enter_context(held(self._dsn(), *self._parts, wait=self._wait))
+        self._held = held_now
+        return True
+
+    def release(self) -> None:
+        """Let it go, if it is taken."""
+        if self._held:
+            with suppress(CoreTelecomsError):  # the connection is gone, and its lock with it
+                self._held.close()
+            self._held = None
 
 
 # whatever the server's defaults are: the formats that COPY writes, and the time that a load takes.

@@ -17,11 +17,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.variables import Variable
 from prefect_dask import DaskTaskRunner
 
-import flows.daily
 from blocks import resolving, samples
 from blocks.errors import ConfigurationError
 from blocks.settings import settings
 from flows import runners
+from flows.daily import daily
 from tasks.gate import FIRST_RUN
 from tasks.reporting.progress import board
 from tests.conftest import new_database
@@ -62,7 +62,7 @@ def setting(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
 
 
 def run(day: date) -> State[Any]:
-    return asyncio.run(flows.daily.daily(day, return_state=True))  # type: ignore[arg-type]
+    return asyncio.run(daily(day, return_state=True))  # type: ignore[arg-type]
 
 
 def test_the_same_tables(
@@ -78,9 +78,6 @@ def test_the_same_tables(
     with monkeypatch.context() as patch, new_database(postgres) as by_hand:
         load_all(replace(here, warehouse_dsn=by_hand), [DAY])
         setting(patch, TASK_RUNNER="dask")
-        for name in ("daily", "static_data"):
-            flow = getattr(flows.daily, name).with_options(task_runner=runners.task_runner())
-            patch.setattr(flows.daily, name, flow)
         Variable.unset(FIRST_RUN)
         board.clear()
         state = run(DAY)

@@ -13,9 +13,9 @@ import pytest
 from prefect.variables import Variable
 
 from blocks.errors import DatabaseUnavailableError
+from blocks.resolving import resolve
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
-from tasks import guard
 from tasks.gate import FIRST_RUN
 from tasks.loading import locks
 from tests.integration import graph
@@ -104,15 +104,15 @@ def test_a_date_is_claimed_once_the_database_is_back(
     """A run that couldn't know at first whether it was alone."""
     bodies.fail()
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    taken, away = guard.Guard.take_run_date, [True]
+    taken, away = locks.Lock.take, [True]
 
-    def take(self: guard.Guard, run_date: date) -> None:
+    def take(self: locks.Lock) -> bool:
         if away.pop() if away else False:
             raise DatabaseUnavailableError("away")
-        taken(self, run_date)
+        return taken(self)
 
-    monkeypatch.setattr(guard.Guard, "take_run_date", take)
-    with locks.held(guard.resolve().warehouse_dsn, "run date", graph.RUN_DATE):
+    monkeypatch.setattr(locks.Lock, "take", take)
+    with locks.held(resolve().warehouse_dsn, "run date", graph.RUN_DATE):
         end = graph.run_daily()
     assert end.is_failed()
     assert "Another run is at work on run date" in (end.message or "")

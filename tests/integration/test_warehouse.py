@@ -3,7 +3,9 @@
 One database for the module and few builds: each costs seconds. Tests that change it build it again.
 """
 
+import os
 import re
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tasks.warehouse import environment
+from tasks.warehouse import environment, environment_of_dbt
 from tests.integration.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -275,6 +277,17 @@ _READ = """
     WHERE schemaname = 'conformed' AND relname ~ '^web_complaints_'
     ORDER BY relname
 """
+
+
+def test_only_dbt_is_given_the_password(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORETELECOMS_DBT_PORT", "1")
+    before = dict(os.environ)
+    dsn = database.replace("postgres:@", "postgres:secret@")
+    with suppress(KeyError), environment_of_dbt(dsn):
+        assert os.environ["DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"] == "secret"
+        assert os.environ["CORETELECOMS_DBT_PORT"] == "5432"
+        raise KeyError
+    assert dict(os.environ) == before
 
 
 def test_dbt_connects_where_libpq_did(database: str) -> None:

@@ -71,6 +71,16 @@ def test_no_module_imports_itself_through_others(name: str) -> None:
     assert name not in reached(name)
 
 
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("flows.")])
+def test_flows_submit_tasks_with_the_wait_that_is_set(name: str) -> None:
+    """`flows.run.submit` gives a task its wait before retries: Prefect's own method knows none."""
+    calls = [
+        n for n in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))) if isinstance(n, ast.Call)
+    ]
+    submitted = [n for n in calls if isinstance(n.func, ast.Attribute) and n.func.attr == "submit"]
+    assert len(submitted) == (name == "flows.run")
+
+
 @pytest.mark.parametrize("folder", WITHOUT_PREFECT)
 def test_a_folder_without_prefect(folder: str) -> None:
     own = {name: IMPORTS[name] for name in below(folder)}

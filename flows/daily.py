@@ -27,7 +27,7 @@ from flows.run import (
 )
 from flows.runners import CHOSEN
 from flows.static_data import static_data
-from tasks.entities.contracts import COMPLAINTS
+from tasks.entities.contracts import complaints_on
 from tasks.gate import LoadType, determine_load_type, open_static_data_gate
 from tasks.ingest import ingest
 from tasks.load import load
@@ -37,8 +37,6 @@ from tasks.set_up import cleanup_checkpoints, clear_staging, create_all_tables
 from tasks.slack import tell_of_failure
 from tasks.transform import transform
 from tasks.warehouse import run_dbt
-
-CHANNELS = [entity.name for entity in COMPLAINTS]
 
 
 @flow(
@@ -57,8 +55,9 @@ async def daily(
     go at once. `platform` names a Platform block; `local` is the embedded default.
     """
     run_date = checked_run_date(run_date)
+    channels = [entity.name for entity in complaints_on(run_date)]
     async with running(platform, run_date, alone=True) as run:
-        bronze = {c: submit(named(ingest, c), c, run_date, platform) for c in CHANNELS}
+        bronze = {c: submit(named(ingest, c), c, run_date, platform) for c in channels}
 
         tables = submit(create_all_tables, platform)
         staging = submit(clear_staging, platform, wait_for=[tables])
@@ -78,9 +77,9 @@ async def daily(
         # the gate: it opens when all it waits for is Completed, and every transform waits for it.
         gate = submit(open_static_data_gate, load_type, wait_for=static)
         silver = {
-            c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in CHANNELS
+            c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in channels
         }
-        loaded = {c: submit(named(load, c), silver[c], platform) for c in CHANNELS}
+        loaded = {c: submit(named(load, c), silver[c], platform) for c in channels}
         warehouse = submit(run_dbt, run_date, platform, wait_for=list(loaded.values()))
         cleanup = submit(cleanup_checkpoints, run_date, platform, wait_for=[warehouse])
 

@@ -50,20 +50,19 @@ async def static_data(
 
         bronze = {e.name: submit(named(ingest, e.name), e.name, run_date, platform) for e in STATIC}
         silver = {e: submit(named(transform, e), bronze[e], platform) for e in bronze}
-        customers = submit(
-            named(load, "customers"),
-            silver["customers"],
-            platform,
-            wait_for=[silver["agents"], *tables.values()],
-        )
-        agents = submit(named(load, "agents"), silver["agents"], platform, wait_for=[customers])
-        marked = submit(mark_first_run_complete, wait_for=[agents])
+        # one load after the other, in the order of their declaration, once all are transformed.
+        loaded: dict[str, Any] = {}
+        before = [*silver.values(), *tables.values()]
+        for e in silver:
+            loaded[e] = submit(named(load, e), silver[e], platform, wait_for=before)
+            before = [loaded[e]]
+        marked = submit(mark_first_run_complete, wait_for=before)
 
         states = await settled(
             tables
             | {f"ingest_{e}": future for e, future in bronze.items()}
             | {f"transform_{e}": future for e, future in silver.items()}
-            | {"load_customers": customers, "load_agents": agents}
+            | {f"load_{e}": future for e, future in loaded.items()}
             | {"mark_first_run_complete": marked}
         )
     return await concluded(states)

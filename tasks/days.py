@@ -8,7 +8,7 @@ from prefect.variables import Variable
 from blocks.database import connect
 from blocks.errors import RunDateError
 from blocks.resolving import resolve
-from tasks.entities.contracts import COMPLAINTS
+from tasks.entities.contracts import COMPLAINTS, complaints_on
 from tasks.gate import FIRST_RUN, empty_static_tables, read_first_run
 from tasks.loading import tables
 
@@ -23,19 +23,18 @@ def days_between(start: date, end: date) -> list[date]:
 
 
 def loaded_days(platform: str, days: list[date]) -> list[date]:
-    """Those of `days` for which the ledger has every channel, and the tables their rows."""
+    """Those of `days` for which the ledger has the channels of the day, and the tables their rows."""
     with connect(resolve(platform).warehouse_dsn, purpose="backfill") as connection:
         if connection.execute("SELECT to_regclass('ops.ledger')").fetchone() == (None,):
             return []
         rows = connection.execute(
             """
-            SELECT run_date FROM ops.ledger
-            WHERE run_date = ANY (%s) AND entity = ANY (%s)
-            GROUP BY run_date HAVING count(*) = %s ORDER BY run_date
+            SELECT run_date, array_agg(entity) FROM ops.ledger
+            WHERE run_date = ANY (%s) GROUP BY run_date ORDER BY run_date
             """,
-            [days, [entity.name for entity in COMPLAINTS], len(COMPLAINTS)],
+            [days],
         )
-        complete = [row[0] for row in rows]
+        complete = [d for d, there in rows if {e.name for e in complaints_on(d)} <= set(there)]
         lost = {day for _, day in tables.lost_days(connection)}
         return [day for day in complete if day not in lost]
 

@@ -1,8 +1,9 @@
 """Replay of quarantine: days whose orphans have found their customer and agent, from bronze."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from prefect import task
@@ -12,7 +13,8 @@ from psycopg import sql
 from blocks.database import Connection, connect
 from blocks.resolving import resolve
 from tasks.cleaning.rules import WHITE_SPACE
-from tasks.entities.contracts import STATIC
+from tasks.entities.contracts import COMPLAINTS
+from tasks.entities.model import Entity
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import landed
 from tasks.loading import tables
@@ -82,33 +84,45 @@ def outcome(freed: Mapping[date, int], left: int, ends: Mapping[date, State[Any]
 
 
 def _freed(connection: Connection, start: date | None, end: date | None) -> list[Replay]:
-    joins, there = [], []
-    for static in STATIC:
+    found = [_freed_of(connection, entity, start, end) for entity in COMPLAINTS]
+    return sorted(chain(*found), key=lambda replay: (replay.run_date, replay.entity))
+
+
+def _freed_of(
+    connection: Connection, entity: Entity, start: date | None, end: date | None
+) -> Iterator[Replay]:
+    joins: list[sql.Composable] = []
+    there: list[sql.Composable] = [sql.SQL("true")]
+    for field, static in entity.references.items():
         parts = {
             "table": tables.conformed(static),
+            "alias": sql.Identifier(f"of {field.name}"),
             "key": sql.Identifier(static.key),
-            "label": sql.Literal(static.key),
+            "label": sql.Literal(field.name),
             "white_space": sql.Literal(WHITE_SPACE),  # a record holds values as they came
+            "since": sql.Literal(field.since),
         }
         joins.append(
             sql.SQL(
-                "LEFT JOIN {table} ON {table}.{key} = btrim(record ->> {label}, {white_space})"
+                "LEFT JOIN {table} AS {alias} "
+                "ON {alias}.{key} = btrim(record ->> {label}, {white_space})"
             ).format(**parts)
         )
-        there.append(sql.SQL("{table}.{key} IS NOT NULL").format(**parts))
+        there.append(
+            sql.SQL("({alias}.{key} IS NOT NULL OR records.run_date < {since})").format(**parts)
+        )
     rows = connection.execute(
         sql.SQL(
             """
             SELECT entity, records.run_date, count(*), count(*) FILTER (WHERE {there})
             FROM quarantine.records {joins}
-            WHERE issue = 'orphan'
+            WHERE issue = 'orphan' AND entity = %s
               AND records.run_date
                   BETWEEN coalesce(%s::date, '-infinity') AND coalesce(%s::date, 'infinity')
             GROUP BY entity, records.run_date
             HAVING bool_or({there})
-            ORDER BY records.run_date, entity
             """
         ).format(joins=sql.SQL(" ").join(joins), there=sql.SQL(" AND ").join(there)),
-        [start, end],
+        [entity.name, start, end],
     )
-    return [Replay(*row) for row in rows]
+    return (Replay(*row) for row in rows)

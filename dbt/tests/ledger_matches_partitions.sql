@@ -3,7 +3,7 @@
 
 with partitions as (
 
-    {% for entity in ['call_logs', 'sm_complaints', 'web_complaints'] %}
+    {% for entity in var('channels') %}
     select '{{ entity }}' as entity, run_date, count(*) as rows_there
     from {{ ref('stg_' ~ entity) }}
     where {{ if_building('run_date in (' ~ run_dates ~ ')') }}

@@ -1,6 +1,7 @@
 """What a person reads after a run: how it ended, where every row went, where to look next."""
 
 import os
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,17 +18,13 @@ from blocks.resolving import resolve
 from blocks.resources import Resources
 from blocks.settings import settings
 from tasks.entities.contracts import ENTITIES
+from tasks.entities.references import ledger_columns
 from tasks.reporting.progress import Status, board
 from tasks.reporting.summary import Summary, read_summary, sentences
 
 COLUMNS = {  # of the ledger, with what a narrow terminal has room for
-    "rows_read": "read",
-    "exact_duplicates": "exact\ndup.",
-    "missing_key": "missing\nkey",
-    "duplicate_key": "dup.\nkey",
-    "orphan": "orphan",
-    "loaded": "loaded",
-    "field_problems": "field\nproblems",
+    name: re.sub("duplicates?", "dup.", title).replace(" ", "\n")
+    for name, title in ledger_columns("count").items()
 }
 BALANCE = "read = exact duplicates + missing key + duplicate key + orphan + loaded"
 NOTHING = "–"

@@ -3,15 +3,16 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from tasks.entities.contracts import COMPLAINTS, STATIC
+from tasks.entities.model import Entity
 from tasks.reporting.progress import Board, Status, Step
 
 NARROWEST = 78  # columns that the picture needs
-STATIC = ("customers", "agents")
-CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
 STAGES = ("ingest", "transform", "load")
 SET_UP = ("create_all_tables", "clear_staging", "determine_load_type")
 
@@ -50,9 +51,17 @@ class View:
 class Picture(View):
     """What every step of a run does right now, the gate between the static data and the rest."""
 
-    def __init__(self, board: Board, title: str, *, static_alone: bool = False) -> None:
+    def __init__(
+        self,
+        board: Board,
+        title: str,
+        *,
+        static_alone: bool = False,
+        channels: Sequence[Entity] = COMPLAINTS,
+    ) -> None:
         super().__init__(board, title)
         self.static_alone = static_alone
+        self.channels = [entity.name for entity in channels]
 
     def __rich__(self) -> Group:
         parts: list[RenderableType] = [self._head(), ""]
@@ -60,7 +69,7 @@ class Picture(View):
             parts += [_stages(), *self._static(), self._line("", "mark_first_run_complete")]
             return Group(*parts, "")
         parts += [self._line("set-up", *SET_UP), "", _stages()]
-        parts += [*self._static(), self._gate(), *map(self._channel, CHANNELS), ""]
+        parts += [*self._static(), self._gate(), *map(self._channel, self.channels), ""]
         parts += [self._line("warehouse", "run_dbt", "cleanup_checkpoints"), ""]
         return Group(*parts)
 
@@ -93,7 +102,7 @@ class Picture(View):
         if load_type(self.board) == "incremental":
             return [_label("static data").append("– skipped: loaded by an earlier run", "dim")]
         marked = self._step("mark_first_run_complete")
-        rows = [self._entity(name) for name in STATIC]
+        rows = [self._entity(entity.name) for entity in STATIC]
         if not self.static_alone:
             mark, style = _mark(marked)
             rows.append(_label("").append(f"{mark} ", style))
@@ -128,7 +137,7 @@ class Picture(View):
 
 def load_type(board: Board) -> str:
     """The path that the run has taken; empty while it isn't known."""
-    first = board.steps.get("ingest_customers")
+    first = board.steps.get(f"ingest_{STATIC[0].name}")
     if first is None:
         return ""
     return "incremental" if first.status is Status.SKIPPED else "initial"

@@ -13,6 +13,7 @@ from flows.terminal import interrupt
 from flows.terminal.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
 from flows.terminal.picture_days import PictureOfDays
 from flows.terminal.screen import Screen
+from tasks.entities.contracts import complaints_on
 from tasks.reporting.progress import Status, Step, board, days
 
 
@@ -111,7 +112,8 @@ def _picture(given: Any) -> Picture | PictureOfDays:
         return PictureOfDays(days, f"backfill {of}", run=board)
     static_alone = not hasattr(given, "refresh_static")
     name = "static data" if static_alone else "daily"
-    return Picture(board, f"{name} {given.run_date}", static_alone=static_alone)
+    channels = complaints_on(given.run_date)
+    return Picture(board, f"{name} {given.run_date}", static_alone=static_alone, channels=channels)
 
 
 def _said(error: Exception) -> str:

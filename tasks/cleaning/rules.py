@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from tasks.cleaning.us_states import STATES
-from tasks.entities.model import Derived, Entity, Field, Rule
+from tasks.entities.model import Derivation, Derived, Entity, Field, Rule
 
 # what Python's str.strip() and str.split() take for white space; a regex's \s differs.
 WHITE_SPACE = (
@@ -43,7 +43,7 @@ def cleaned(field: Field) -> pl.Expr:
 
 def derived(column: Derived) -> pl.Expr:
     """A column that has no source of its own, from stripped or cleaned columns."""
-    return _DERIVED[column.name](pl.col(column.of))
+    return _DERIVED[column.by](pl.col(column.of))
 
 
 def name(value: pl.Expr) -> pl.Expr:
@@ -181,11 +181,11 @@ _RULES: dict[Rule, Callable[[pl.Expr], pl.Expr]] = {
     Rule.DATE: day,
     Rule.TIMESTAMP: moment,
 }
-_DERIVED: dict[str, Callable[[pl.Expr], pl.Expr]] = {
-    "zip_code": zip_code,
-    "state_code": state_code,
-    "state": _state_of,
-    "request_date": lambda timestamp: timestamp.dt.date(),
+_DERIVED: dict[Derivation, Callable[[pl.Expr], pl.Expr]] = {
+    Derivation.ZIP_CODE: zip_code,
+    Derivation.STATE_CODE: state_code,
+    Derivation.STATE_NAME: _state_of,
+    Derivation.DAY: lambda timestamp: timestamp.dt.date(),
 }
 
 

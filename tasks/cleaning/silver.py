@@ -12,9 +12,9 @@ from blocks.resources import Resources
 from blocks.stores.store import Store
 from tasks.cleaning import rules
 from tasks.cleaning.duplicates import Duplicates, find_duplicates
-from tasks.entities.columns import match_columns
-from tasks.entities.model import Entity, Rule
+from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
+from tasks.lake.bronze import bronze_rows
 from tasks.lake.parquet import SLICE_ROWS, Spool, detached, within, write_parquet
 
 PROBLEMS = pl.Schema(
@@ -104,21 +104,14 @@ class _BronzeFile:
         self._key = entity.key
         self._rows = bronze.rows
         self._lake, self._file = lake, bronze.key
-        uri = lake.uri(bronze.key)
-        with lake.translating(bronze.key):
-            scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
-            labels = scan.collect_schema().names()
-            rows = scan.select(pl.len()).collect().item()
+        self._scan = bronze_rows(entity, bronze.run_date, bronze.key, lake)
+        rows = self._read(self._scan.select(pl.len())).item()
         if rows != bronze.rows:
             raise TerminalError(
                 f"The bronze file holds {rows} rows, not the {bronze.rows} that were landed",
-                where=uri,
+                where=lake.uri(bronze.key),
                 todo="another run replaced it meanwhile: run this date again",
             )
-        positions = match_columns(entity, labels, uri).positions
-        self._scan = scan.select(
-            pl.col(labels[position]).alias(name) for name, position in positions.items()
-        )
 
     def slices(self) -> Iterator[pl.DataFrame]:
         """All rows as they are, beside their `source_row`."""
@@ -218,8 +211,7 @@ def _typed(entity: Entity, text: pl.DataFrame) -> pl.DataFrame:
 def _problems(entity: Entity, rows: _Rows, clean: pl.DataFrame) -> pl.DataFrame:
     """The values that could not be cleaned, by row and then in contract order."""
     checked = [(f.name, f.name) for f in entity.fields]
-    addresses = {f.name for f in entity.fields if f.rule is Rule.ADDRESS}
-    checked += [(d.name, d.of) for d in entity.derived if d.of in addresses and d.name != "state"]
+    checked += [(d.name, d.of) for d in entity.derived if d.reported]
     found = []
     for field, origin in checked:
         lost = clean[field].is_null() & rows.text[origin].is_not_null()

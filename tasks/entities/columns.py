@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from blocks.errors import SchemaDriftError
-from tasks.entities.model import Entity, is_index, normalised
+from tasks.entities.model import Entity, Field, is_index, normalised
 
 
 @dataclass(frozen=True)
@@ -15,31 +16,32 @@ class Columns:
     unexpected: tuple[str, ...]  # labels that are neither of the contract nor an index
 
 
-def match_columns(entity: Entity, labels: Sequence[str], where: str) -> Columns:
-    """Match labels by their letters and digits alone.
+def match_columns(entity: Entity, run_date: date, labels: Sequence[str], where: str) -> Columns:
+    """Match labels by their letters and digits alone, to the contract as it is on the run date.
 
     Raises SchemaDriftError when a contract column is missing or there twice.
     """
+    fields = entity.fields_on(run_date)
     letters = [normalised(label) for label in labels]
-    there = _there(entity, labels)
+    there = _there(fields, labels)
     todo = "ask the source's owner what changed; a renamed column is declared in contracts.py"
-    missing = [f.name for f in entity.fields if f.source_label not in letters]
+    missing = [f.name for f in fields if f.source_label not in letters]
     if missing:
         raise SchemaDriftError(
             f"{entity.name}: missing {', '.join(missing)}; {there}",
             where=where,
             todo=todo,
         )
-    twice = [f.name for f in entity.fields if letters.count(f.source_label) > 1]
+    twice = [f.name for f in fields if letters.count(f.source_label) > 1]
     if twice:
         raise SchemaDriftError(
             f"{entity.name}: more than one column reads as {', '.join(twice)}; {there}",
             where=where,
             todo=todo,
         )
-    known = {f.source_label for f in entity.fields}
+    known = {f.source_label for f in fields}
     return Columns(
-        positions={f.name: letters.index(f.source_label) for f in entity.fields},
+        positions={f.name: letters.index(f.source_label) for f in fields},
         unexpected=tuple(
             label
             for label, letter in zip(labels, letters, strict=True)
@@ -48,13 +50,13 @@ def match_columns(entity: Entity, labels: Sequence[str], where: str) -> Columns:
     )
 
 
-def _there(entity: Entity, labels: Sequence[str]) -> str:
+def _there(fields: Sequence[Field], labels: Sequence[str]) -> str:
     """What the source has; its labels only if they are labels.
 
     A file without its header has a row in its place, whose names and addresses aren't to be told.
     """
-    known = {f.source_label for f in entity.fields} & {normalised(label) for label in labels}
-    if labels and 2 * len(known) < len(entity.fields):
+    known = {f.source_label for f in fields} & {normalised(label) for label in labels}
+    if labels and 2 * len(known) < len(fields):
         return (
             f"of the source's {len(labels)} columns {len(known) or 'none'} are known: "
             "is its first line a header?"

@@ -1,9 +1,11 @@
-"""The five entities, declared once as data: columns, rules, keys, sources, tables.
+"""The entities, each declared once as data: its source, key, columns, rules, references.
 
 A new source is a new declaration here; the stages read it and differ in nothing else.
 """
 
-from tasks.entities.model import Derived, Entity, Field, Rule
+from datetime import date
+
+from tasks.entities.model import Derivation, Derived, Entity, Field, File, Rule, Table
 
 _CATEGORY = Field(
     "complaint_category",
@@ -11,12 +13,11 @@ _CATEGORY = Field(
     ("Technician Support", "Network Failure", "Router Delivery", "Payments"),
 )
 _STATUS = Field("resolution_status", Rule.ONE_OF, ("Resolved", "Backlog", "In-Progress", "Blocked"))
-_CUSTOMER = Field("customer_id")
-_AGENT = Field("agent_id")
 
 CUSTOMERS = Entity(
     name="customers",
     key="customer_id",
+    source=File("customers/customers_dataset.csv"),
     fields=(
         Field("customer_id"),
         Field("name", Rule.NAME),
@@ -27,30 +28,32 @@ CUSTOMERS = Entity(
         Field("address", Rule.ADDRESS),
     ),
     derived=(
-        Derived("zip_code", of="address"),
-        Derived("state_code", of="address"),
-        Derived("state", of="address"),
+        Derived("zip_code", of="address", by=Derivation.ZIP_CODE, reported=True),
+        Derived("state_code", of="address", by=Derivation.STATE_CODE, reported=True),
+        Derived("state", of="address", by=Derivation.STATE_NAME),
     ),
-    format="csv",
-    source="customers/customers_dataset.csv",
 )
 
 AGENTS = Entity(
     name="agents",
     key="agent_id",
+    source=File("agents/agents.csv", setting="agents_url"),
     fields=(
         Field("agent_id", label="id"),
         Field("name", Rule.NAME),
         Field("experience", Rule.ONE_OF, ("Intern", "Junior", "Mid-Level", "Senior")),
         Field("state", Rule.STATE),
     ),
-    format="agents",
-    source="agents/agents.csv",
 )
+
+_CUSTOMER = Field("customer_id", references=CUSTOMERS)
+_AGENT = Field("agent_id", references=AGENTS)
 
 CALL_LOGS = Entity(
     name="call_logs",
+    channel="call_log",
     key="call_id",
+    source=File("call logs/call_logs_day_%Y-%m-%d.csv"),
     fields=(
         Field("call_id"),
         _CUSTOMER,
@@ -61,15 +64,14 @@ CALL_LOGS = Entity(
         _STATUS,
         Field("call_logs_generation_date", Rule.DATE),
     ),
-    derived=(Derived("request_date", of="call_start_time", sql_type="date"),),
-    format="csv",
-    source="call logs/call_logs_day_%Y-%m-%d.csv",
-    channel="call_log",
+    derived=(Derived("request_date", of="call_start_time", by=Derivation.DAY),),
 )
 
 SM_COMPLAINTS = Entity(
     name="sm_complaints",
+    channel="social_media",
     key="complaint_id",
+    source=File("social_medias/media_complaint_day_%Y-%m-%d.json"),
     fields=(
         Field("complaint_id"),
         _CUSTOMER,
@@ -81,14 +83,13 @@ SM_COMPLAINTS = Entity(
         _STATUS,
         Field("media_complaint_generation_date", Rule.DATE),
     ),
-    format="json",
-    source="social_medias/media_complaint_day_%Y-%m-%d.json",
-    channel="social_media",
 )
 
 WEB_COMPLAINTS = Entity(
     name="web_complaints",
+    channel="web_form",
     key="request_id",
+    source=Table("customer_complaints", "web_form_request_%Y_%m_%d"),
     fields=(
         Field("request_id"),
         _CUSTOMER,
@@ -99,11 +100,13 @@ WEB_COMPLAINTS = Entity(
         _STATUS,
         Field("web_form_generation_date", Rule.DATE),
     ),
-    format="table",
-    source="web_form_request_%Y_%m_%d",
-    channel="web_form",
 )
 
 STATIC = (CUSTOMERS, AGENTS)
 COMPLAINTS = (CALL_LOGS, SM_COMPLAINTS, WEB_COMPLAINTS)
 ENTITIES = {entity.name: entity for entity in STATIC + COMPLAINTS}
+
+
+def complaints_on(run_date: date) -> tuple[Entity, ...]:
+    """The channels that are asked for a run date."""
+    return tuple(e for e in COMPLAINTS if e.since is None or e.since <= run_date)

@@ -1,9 +1,8 @@
-"""What an entity is, as data: fields with their rules, key, source, table."""
+"""What an entity is, as data: its source, key, fields with their rules, derived columns."""
 
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Literal
 
 
 class Rule(StrEnum):
@@ -19,7 +18,21 @@ class Rule(StrEnum):
     TIMESTAMP = "timestamp"
 
 
-SQL_TYPES = {Rule.DATE: "date", Rule.TIMESTAMP: "timestamp"}  # every other rule gives text
+class Derivation(StrEnum):
+    """How a column is made from a cleaned field."""
+
+    ZIP_CODE = "zip code of an address"
+    STATE_CODE = "state code of an address"
+    STATE_NAME = "state name of an address"
+    DAY = "day of a timestamp"
+
+
+# every other rule and derivation gives text.
+SQL_TYPES: dict[StrEnum, str] = {
+    Rule.DATE: "date",
+    Rule.TIMESTAMP: "timestamp",
+    Derivation.DAY: "date",
+}
 
 
 @dataclass(frozen=True)
@@ -31,11 +44,17 @@ class Field:
     choices: tuple[str, ...] = ()  # of Rule.ONE_OF, in their canonical spelling
     not_before: str | None = None  # a field of the same row that this one may not precede
     label: str = ""  # the source's label in letters and digits, where it isn't the name's
+    references: "Entity | None" = None  # the static entity whose key this is
+    since: date | None = None  # the first run date that has it; NULL before
 
     @property
     def source_label(self) -> str:
         """The source column's label as `normalised` gives it."""
         return self.label or normalised(self.name)
+
+    def is_there(self, run_date: date) -> bool:
+        """Whether a source of that date has it."""
+        return self.since is None or self.since <= run_date
 
 
 @dataclass(frozen=True)
@@ -44,26 +63,39 @@ class Derived:
 
     name: str
     of: str
-    sql_type: str = "text"
+    by: Derivation
+    reported: bool = False  # a value that doesn't give it is a field problem
 
 
-Format = Literal["csv", "json", "table", "agents"]
+@dataclass(frozen=True)
+class File:
+    """A file of the source store; its ending says what it holds. `name` has the date filled in."""
+
+    name: str
+    delimiter: str = ","  # of a CSV, as the next one
+    encoding: str = "utf-8"
+    setting: str = ""  # of the platform: the address of another file, or a Google Sheet, if set
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the web-forms database. `name` has the date filled in."""
+
+    schema: str
+    name: str
 
 
 @dataclass(frozen=True)
 class Entity:
-    """What an entity is. `source` is a key in the source store or a table, with the date filled in.
-
-    `columns` is the order of the silver file and of the conformed table.
-    """
+    """What an entity is. `columns` is the order of the silver file and of the conformed table."""
 
     name: str
     key: str
+    source: File | Table
     fields: tuple[Field, ...]
-    format: Format
-    source: str
     derived: tuple[Derived, ...] = ()
     channel: str | None = None  # complaints only, as the warehouse names it
+    since: date | None = None  # complaints only: the first run date that asks for it
 
     @property
     def is_static(self) -> bool:
@@ -73,16 +105,25 @@ class Entity:
     @property
     def columns(self) -> tuple[str, ...]:
         """Canonical columns, derived ones last."""
-        return tuple(f.name for f in self.fields) + tuple(d.name for d in self.derived)
+        return tuple(self.sql_types())
+
+    @property
+    def references(self) -> dict[Field, "Entity"]:
+        """The static entities that rows refer to, by the field that holds their key."""
+        return {f: f.references for f in self.fields if f.references}
 
     def source_on(self, run_date: date) -> str:
-        """Object key or table name of a run date."""
-        return run_date.strftime(self.source)
+        """Key of the file, or name of the table, of a run date."""
+        return run_date.strftime(self.source.name)
+
+    def fields_on(self, run_date: date) -> tuple[Field, ...]:
+        """The fields that a source of that date has."""
+        return tuple(f for f in self.fields if f.is_there(run_date))
 
     def sql_types(self) -> dict[str, str]:
         """PostgreSQL type of every canonical column, in the order of `columns`."""
         types = {f.name: SQL_TYPES.get(f.rule, "text") for f in self.fields}
-        return types | {d.name: d.sql_type for d in self.derived}
+        return types | {d.name: SQL_TYPES.get(d.by, "text") for d in self.derived}
 
 
 def normalised(label: str) -> str:

@@ -1,6 +1,6 @@
 """What stages hand each other: small references (addresses and counts), never data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 
@@ -42,22 +42,35 @@ class Silver:
 
 @dataclass(frozen=True)
 class Loaded:
-    """One row of the ledger: where every source row of an entity and run date went."""
+    """One row of the ledger: where every source row of an entity and run date went.
+
+    Its columns are declared here, with the words that people read; `ledger_columns` gives them.
+    """
 
     entity: str
     run_date: date
-    rows_read: int
-    exact_duplicates: int
-    missing_key: int
-    duplicate_key: int
-    orphan: int
-    loaded: int
-    field_problems: int
-    inserted: int | None = None  # static entities only, as the next two
-    updated: int | None = None
-    unchanged: int | None = None
-    batches: int = 0  # copied by this attempt
+    rows_read: int = field(metadata={"count": "read"})
+    exact_duplicates: int = field(metadata={"count": "exact duplicates"})
+    missing_key: int = field(metadata={"count": "missing key"})
+    duplicate_key: int = field(metadata={"count": "duplicate key"})
+    orphan: int = field(metadata={"count": "orphan"})
+    loaded: int = field(metadata={"count": "loaded"})
+    field_problems: int = field(metadata={"count": "field problems"})
+    inserted: int | None = field(default=None, metadata={"static": "new"})  # of static entities
+    updated: int | None = field(default=None, metadata={"static": "changed"})
+    unchanged: int | None = field(default=None, metadata={"static": "unchanged"})
+    ingest_seconds: float = field(default=0.0, metadata={"seconds": "ingest"})
+    transform_seconds: float = field(default=0.0, metadata={"seconds": "transform"})
+    load_seconds: float = field(default=0.0, metadata={"seconds": "load"})
+    batches: int = 0  # copied by this attempt; not in the ledger, as the next one
     batches_resumed: int = 0  # found committed by an earlier attempt
-    ingest_seconds: float = 0.0
-    transform_seconds: float = 0.0
-    load_seconds: float = 0.0
+
+
+def ledger_columns(*kinds: str) -> dict[str, str]:
+    """The ledger's columns of some kinds, with their titles.
+
+    >>> ledger_columns("seconds")
+    {'ingest_seconds': 'ingest', 'transform_seconds': 'transform', 'load_seconds': 'load'}
+    """
+    found = {f.name: f.metadata for f in fields(Loaded)}
+    return {name: about[k] for name, about in found.items() for k in kinds if k in about}

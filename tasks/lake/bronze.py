@@ -1,10 +1,14 @@
-"""Bronze files of the lake: where they are, and what their manifests say."""
+"""Bronze files of the lake: where they are, what their manifests say, what their rows hold."""
 
 import json
 from datetime import date
 
+import polars as pl
+
 from blocks.errors import SourceMissingError, SourceUnreadableError
 from blocks.stores.store import Store
+from tasks.entities.columns import match_columns
+from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
 from tasks.lake.parquet import FileReplacedError, made_from
 
@@ -64,3 +68,19 @@ def prove_made_from(silver: Silver, lake: Store) -> None:
             where=", ".join(map(lake.uri, other)),
             todo="another run landed or cleaned the date meanwhile: run the date again",
         )
+
+
+def bronze_rows(entity: Entity, run_date: date, key: str, lake: Store) -> pl.LazyFrame:
+    """A bronze file's contract columns under their canonical names, NULL before they were declared.
+
+    Raises SchemaDriftError.
+    """
+    uri = lake.uri(key)
+    with lake.translating(key):
+        scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
+        labels = scan.collect_schema().names()
+    # by position: an extra column may be called as one of ours.
+    there = match_columns(entity, run_date, labels, uri).positions
+    columns = {name: pl.col(labels[position]) for name, position in there.items()}
+    missing = pl.lit(None, pl.String)
+    return scan.select(columns.get(f.name, missing).alias(f.name) for f in entity.fields)

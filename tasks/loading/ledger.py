@@ -1,35 +1,16 @@
 """The ledger: one row for every entity and run date, saying where each source row went."""
 
-from dataclasses import asdict
-
 from psycopg import sql
 
 from blocks.database import Connection
-from tasks.entities.references import Loaded, Silver
+from tasks.entities.references import Loaded, Silver, ledger_columns
 from tasks.loading.tables import names
-
-_COUNTS = (
-    "entity",
-    "run_date",
-    "rows_read",
-    "exact_duplicates",
-    "missing_key",
-    "duplicate_key",
-    "orphan",
-    "loaded",
-    "field_problems",
-    "inserted",
-    "updated",
-    "unchanged",
-    "ingest_seconds",
-    "transform_seconds",
-    "load_seconds",
-)
 
 
 def write_ledger(connection: Connection, loaded: Loaded, silver: Silver, flow_run_id: str) -> None:
     """Write the row, in place of an earlier one of that entity and run date."""
-    row = {name: value for name, value in asdict(loaded).items() if name in _COUNTS}
+    columns = ("entity", "run_date", *ledger_columns("count", "static", "seconds"))
+    row = {name: getattr(loaded, name) for name in columns}
     row |= {"bronze_fingerprint": silver.fingerprint, "flow_run_id": flow_run_id or None}
     updates = [
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))

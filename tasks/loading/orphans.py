@@ -1,4 +1,4 @@
-"""Which rows of a silver file are orphans: their customer or agent is missing or unknown.
+"""Which rows of a silver file are orphans: a customer, agent or the like is missing or unknown.
 
 The rows are found here, not in the database: what is staged is then complete as it is copied, and
 nothing that belongs to a session (a temporary table) has to last from one transaction to the next.
@@ -12,7 +12,6 @@ from psycopg import sql
 
 from blocks.database import Connection
 from blocks.resources import Resources
-from tasks.entities.contracts import STATIC
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.loading import tables
@@ -35,6 +34,9 @@ def find_orphans(
 ) -> pl.DataFrame:
     """The orphans of a silver file, in the order of its rows, with the reason of each."""
     lake = resources.lake
+    there = {f.name: s for f, s in entity.references.items() if f.is_there(silver.run_date)}
+    if not there:
+        return pl.DataFrame(schema=ORPHANS)
     with lake.translating(silver.key):
         rows = pl.scan_parquet(
             lake.uri(silver.key), storage_options=lake.storage_options, glob=False
@@ -43,22 +45,23 @@ def find_orphans(
             pl.col("row").cast(pl.Int64),
             "source_row",
             pl.col(entity.key).alias("record_key"),
-            *(pl.col(static.key) for static in STATIC if static.key != entity.key),
+            *there,
         )
         reasons = []
-        for static in STATIC:
-            ids = rows.select(static.key).unique().drop_nulls().collect(engine="streaming")
+        for field, static in there.items():
+            ids = rows.select(field).unique().drop_nulls().collect(engine="streaming")
             known = _known(connection, static, ids.to_series())
+            is_known = f"{field} is known"
             found = found.join(
-                known.to_frame(static.key).lazy().with_columns(pl.lit(True).alias(static.name)),
-                on=static.key,
+                known.to_frame(field).lazy().with_columns(pl.lit(True).alias(is_known)),
+                on=field,
                 how="left",
             )
             reasons.append(
-                pl.when(pl.col(static.key).is_null())
-                .then(pl.lit(f"{static.key} is missing"))
-                .when(pl.col(static.name).is_null())
-                .then(pl.lit(f"{static.key} is unknown"))
+                pl.when(pl.col(field).is_null())
+                .then(pl.lit(f"{field} is missing"))
+                .when(pl.col(is_known).is_null())
+                .then(pl.lit(f"{field} is unknown"))
             )
         orphaned = reduce(lambda a, b: a | b, (reason.is_not_null() for reason in reasons))
         return (

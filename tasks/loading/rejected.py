@@ -8,9 +8,9 @@ from psycopg import sql
 
 from blocks.database import Connection
 from blocks.resources import Resources
-from tasks.entities.columns import match_columns
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
+from tasks.lake.bronze import bronze_rows
 from tasks.lake.parquet import FileReplacedError
 from tasks.loading.copying import copy, encoded, read_slices
 
@@ -89,14 +89,7 @@ def _orphan_records(
 ) -> Iterator[pl.DataFrame]:
     """Orphans' original rows, from bronze."""
     lake = resources.lake
-    with lake.translating(silver.bronze_key):
-        bronze = pl.scan_parquet(
-            lake.uri(silver.bronze_key), storage_options=lake.storage_options, glob=False
-        )
-        labels = bronze.collect_schema().names()
-    # only these: an extra column may be called as one of ours.
-    contract = match_columns(entity, labels, silver.bronze_key).positions
-    bronze = bronze.select(pl.col(labels[place]).alias(name) for name, place in contract.items())
+    bronze = bronze_rows(entity, silver.run_date, silver.bronze_key, lake)
     for start in range(0, silver.rows_read, resources.batch_rows):
         end = min(start + resources.batch_rows, silver.rows_read)
         orphaned = _between(orphans, start, end - 1)
@@ -110,5 +103,5 @@ def _orphan_records(
             pl.lit("orphan").alias("issue"),
             "reason",
             "record_key",
-            record=found.select(pl.struct(list(contract)).struct.json_encode()).to_series(),
+            record=found.select(pl.struct(pl.all()).struct.json_encode()).to_series(),
         )

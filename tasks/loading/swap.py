@@ -14,7 +14,6 @@ from psycopg import sql
 
 from blocks.database import Connection
 from blocks.errors import DatabaseUnavailableError, TerminalError
-from tasks.entities.contracts import STATIC
 from tasks.entities.model import Entity
 from tasks.loading import locks, tables
 
@@ -43,7 +42,7 @@ def swap_in(connection: Connection, entity: Entity, run_date: date) -> None:
         except (pg.LockNotAvailable, pg.DeadlockDetected):
             if time.monotonic() > give_up:
                 raise DatabaseUnavailableError(
-                    f"Other sessions held conformed.{entity.name}, customers or agents "
+                    f"Other sessions held {' or '.join(_tables(entity))} "
                     f"for {PATIENCE_SECONDS:.0f} seconds{_blockers(connection, entity)}",
                     where=f"swapping in {entity.name} of {run_date}",
                     todo="end the sessions that read or lock these tables, then run again: "
@@ -54,11 +53,19 @@ def swap_in(connection: Connection, entity: Entity, run_date: date) -> None:
 
 def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
     name = tables.day_name(entity.name, run_date)
+    parent, partition = tables.conformed(entity), sql.Identifier("conformed", name)
+    statics = [tables.conformed(static) for static in entity.references.values()]
+    keys = [
+        sql.SQL("ADD FOREIGN KEY ({}) {}").format(sql.Identifier(f.name), tables.references(static))
+        for f, static in entity.references.items()
+    ]
     parts = {
         "staged": sql.Identifier("staging", name),
-        "partition": sql.Identifier("conformed", name),
-        "parent": tables.conformed(entity),
-        "statics": sql.SQL(", ").join(tables.conformed(static) for static in STATIC),
+        "partition": partition,
+        "parent": parent,
+        "statics": sql.SQL(", ").join(statics),
+        "locked": sql.SQL(", ").join([parent, *statics, partition]),
+        "keys": sql.SQL(", ").join(keys),
         "run_date": sql.Literal(run_date),
         "check": sql.Identifier(f"{name}_check"),
     }
@@ -70,21 +77,19 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.key("swap")])
     connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_WRITERS_MS))
     # foreign keys are checked under these; they hold up writers and vacuums, no reader.
-    run(
-        "LOCK TABLE {statics} IN SHARE ROW EXCLUSIVE MODE; "
-        "LOCK TABLE ONLY {parent} IN SHARE UPDATE EXCLUSIVE MODE"
-    )
+    if statics:
+        run("LOCK TABLE {statics} IN SHARE ROW EXCLUSIVE MODE")
+    run("LOCK TABLE ONLY {parent} IN SHARE UPDATE EXCLUSIVE MODE")
     granted = _grants(connection, name)
     if _is_attached(connection, entity, name):
         run("LOCK TABLE {partition} IN SHARE UPDATE EXCLUSIVE MODE")
         # checked here in bulk, before the moment in which readers wait.
-        for static in STATIC:
-            parts |= {"key": sql.Identifier(static.key), "static": tables.conformed(static)}
-            run("ALTER TABLE {staged} ADD FOREIGN KEY ({key}) REFERENCES {static} ({key})")
+        if statics:
+            run("ALTER TABLE {staged} {keys}")
         connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_ASK_MS))
         # attaching a table that has foreign keys of its own drops their triggers on the
         # referenced tables, which nobody may be reading then.
-        run("LOCK TABLE ONLY {parent}, {statics}, {partition} IN ACCESS EXCLUSIVE MODE")
+        run("LOCK TABLE ONLY {locked} IN ACCESS EXCLUSIVE MODE")
         # without DETACH, which would make new triggers on the referenced tables.
         run("DROP TABLE {partition}")
     for column in tables.identity_columns(connection, entity):
@@ -181,9 +186,15 @@ def _blockers(connection: Connection, entity: Entity) -> str:
         WHERE relation = ANY (%s::regclass[]) AND granted AND pid <> pg_backend_pid()
         ORDER BY pid
         """,
-        [[f"conformed.{name}" for name in (entity.name, *(s.name for s in STATIC))]],
+        [_tables(entity)],
     ).fetchall()
     if not rows:
         return ""
     sessions = ", ".join(f"{pid} {name}".strip() for pid, name in rows[:5])
     return f" (server processes: {sessions})"
+
+
+def _tables(entity: Entity) -> list[str]:
+    """The tables that a swap locks."""
+    names = (entity.name, *(static.name for static in entity.references.values()))
+    return [f"conformed.{name}" for name in names]

@@ -46,8 +46,9 @@ def create_all_tables(connection: Connection) -> None:
 
 
 def _columns(entity: Entity) -> list[sql.Composable]:
+    keys = {field.name: references(static) for field, static in entity.references.items()}
     return [
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+        sql.SQL("{} {} {}").format(sql.Identifier(name), sql.SQL(kind), keys.get(name, sql.SQL("")))
         for name, kind in entity.sql_types().items()
     ]
 
@@ -70,27 +71,24 @@ def _static_table(entity: Entity) -> sql.Composed:
     )
 
 
+def references(static: Entity) -> sql.Composed:
+    """The end of a foreign key to a static entity."""
+    return sql.SQL("REFERENCES {} ({})").format(conformed(static), sql.Identifier(static.key))
+
+
 def _complaint_table(entity: Entity) -> sql.Composed:
-    references = [
-        sql.SQL("FOREIGN KEY ({key}) REFERENCES {table} ({key})").format(
-            key=sql.Identifier(static.key), table=conformed(static)
-        )
-        for static in STATIC
-    ]
     return sql.SQL(
         """
         CREATE TABLE IF NOT EXISTS {table} (
             {columns},
             run_date date NOT NULL,
-            PRIMARY KEY (run_date, {key}),
-            {references}
+            PRIMARY KEY (run_date, {key})
         ) PARTITION BY LIST (run_date)
         """
     ).format(
         table=conformed(entity),
         columns=sql.SQL(", ").join(_columns(entity)),
         key=sql.Identifier(entity.key),
-        references=sql.SQL(", ").join(references),
     )
 
 

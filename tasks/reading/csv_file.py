@@ -4,9 +4,11 @@ Polars parses; it also pads short lines and stops at odd quotes, so what it made
 checked, and a batch in doubt is read again by Python's csv module, which says where it is wrong.
 """
 
+import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from io import StringIO
 from itertools import chain
 from pathlib import Path
@@ -21,10 +23,15 @@ BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 256 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _EXACT_ROWS = 50_000
-# every quote opens at the start of a field, closes at its end, or is doubled between the two.
-_REGULAR = re.compile(
-    rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?![^,\r\n])[^"]*+)*+',
-)
+
+
+@cache
+def _regular(delimiter: str) -> re.Pattern[bytes]:
+    """Every quote opens at the start of a field, closes at its end, or is doubled between them."""
+    comma = re.escape(delimiter).encode()
+    return re.compile(
+        rb'[^"]*+(?:(?<![^%b\n])"[^"]*+(?:""[^"]*+)*+"(?![^%b\r\n])[^"]*+)*+' % (comma, comma)
+    )
 
 
 def file_blocks(path: Path) -> Iterator[bytes]:
@@ -34,15 +41,34 @@ def file_blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def read_csv(blocks: Iterable[bytes], where: str) -> Source:
-    """A CSV of UTF-8 text with a header line, opened: `where` is its address for people.
+def read_csv(
+    blocks: Iterable[bytes], where: str, delimiter: str = ",", encoding: str = "utf-8"
+) -> Source:
+    """A CSV with a header line, opened: `where` is its address for people.
 
     Raises SourceUnreadableError, here or while its frames are read.
     """
     content = Bytes(blocks)
-    stream = iter(content)
-    labels, rest, line = _header(stream, where)
-    return Source(where, content, labels, _frames(rest, stream, labels, line, where))
+    stream = iter(content) if encoding == "utf-8" else _as_utf8(content, encoding, where)
+    labels, rest, line = _header(stream, where, delimiter)
+    return Source(where, content, labels, _frames(rest, stream, labels, line, where, delimiter))
+
+
+def _as_utf8(blocks: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes]:
+    """The same text in UTF-8, the encoding that all below expects."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    for block in chain(blocks, (b"",)):
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].decode(encoding, "replace").count("\n")
+            what = f"Not {encoding}: byte 0x{error.object[error.start]:02x}"
+            todo = "export the file as its declaration in contracts.py says, or correct that"
+            raise _unreadable(what, where, line, todo) from None
+        line += text.count("\n")
+        if text:
+            yield text.encode()
 
 
 def _unreadable(what: str, where: str, line: int | None = None, todo: str = "") -> Exception:
@@ -53,7 +79,7 @@ def _unreadable(what: str, where: str, line: int | None = None, todo: str = "") 
     )
 
 
-def _header(stream: Iterator[bytes], where: str) -> tuple[list[str], bytes, int]:
+def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[str], bytes, int]:
     """The labels, the bytes read beyond them, and the number of lines so far."""
     head = b""
     for block in stream:
@@ -84,7 +110,7 @@ def _header(stream: Iterator[bytes], where: str) -> tuple[list[str], bytes, int]
     text = _decoded(head[:end], where, line)
     try:
         # lines end in LF here: a CR of its own is an old Mac's, and would hide every row.
-        labels = next(csv.reader(StringIO(text, newline="\n"), strict=True))
+        labels = next(csv.reader(StringIO(text, newline="\n"), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise _unreadable(f"The header line is not CSV: {error}", where, line + 1) from None
     return labels, head[end:], line + head[:end].count(b"\n")
@@ -100,7 +126,12 @@ def _first_record_end(head: bytes) -> int:
 
 
 def _frames(
-    rest: bytes, stream: Iterator[bytes], labels: Sequence[str], line: int, where: str
+    rest: bytes,
+    stream: Iterator[bytes],
+    labels: Sequence[str],
+    line: int,
+    where: str,
+    delimiter: str,
 ) -> Iterator[pl.DataFrame]:
     """The rows, a block of whole lines at a time; `line` is the number of lines before them."""
     names = unique_labels(labels)
@@ -115,13 +146,13 @@ def _frames(
         if not batch:
             continue
         _refuse_nul(batch, where, line)
-        if b'"' in batch and not _REGULAR.fullmatch(batch):
+        if b'"' in batch and not _regular(delimiter).fullmatch(batch):
             # where a row ends is in doubt from here on.
-            yield from _exactly(chain((batch, rest), stream), names, line, where)
+            yield from _exactly(chain((batch, rest), stream), names, line, where, delimiter)
             return
-        frame = _quickly(batch, names)
+        frame = _quickly(batch, names, delimiter)
         if frame is None:
-            yield from _exactly((batch,), names, line, where)
+            yield from _exactly((batch,), names, line, where, delimiter)
         else:
             yield frame
         line += batch.count(b"\n")
@@ -146,7 +177,7 @@ def _split(rest: bytes, block: bytes) -> tuple[bytes, bytes]:
     return b"".join((rest, memoryview(block)[:end])), block[end:]
 
 
-def _quickly(batch: bytes, names: list[str]) -> pl.DataFrame | None:
+def _quickly(batch: bytes, names: list[str], delimiter: str) -> pl.DataFrame | None:
     """The batch as Polars reads it, or None when that may not be what it says."""
     if b"\r" in batch and batch.count(b"\r") != batch.count(b"\r\n"):
         return None
@@ -154,16 +185,16 @@ def _quickly(batch: bytes, names: list[str]) -> pl.DataFrame | None:
     if not batch.endswith(b"\n"):
         batch += b"\n"  # without it Polars takes no notice of a comma too many at the very end
     try:
-        frame = pl.read_csv(batch, has_header=False, schema=schema, glob=False)
+        frame = pl.read_csv(batch, has_header=False, schema=schema, separator=delimiter, glob=False)
     except pl.exceptions.PolarsError:
         return None
     if frame.to_series(-1).null_count():
         # short lines are padded at their end: then there are fewer commas than columns need.
         commas = frame.height * (len(names) - 1)
         if b'"' in batch:
-            inside = frame.select(pl.all().str.count_matches(",", literal=True).sum())
+            inside = frame.select(pl.all().str.count_matches(delimiter, literal=True).sum())
             commas += sum(count or 0 for count in inside.row(0))
-        if batch.count(b",") != commas:
+        if batch.count(delimiter.encode()) != commas:
             return None
     if b'""' in batch:
         frame = frame.select(pl.when(pl.all() != "").then(pl.all()))
@@ -172,11 +203,11 @@ def _quickly(batch: bytes, names: list[str]) -> pl.DataFrame | None:
 
 
 def _exactly(
-    pieces: Iterable[bytes], names: list[str], line: int, where: str
+    pieces: Iterable[bytes], names: list[str], line: int, where: str, delimiter: str
 ) -> Iterator[pl.DataFrame]:
     """The rows as Python's csv module reads them, or the error with its line."""
     csv.field_size_limit(MAX_RECORD_BYTES)
-    reader = csv.reader(_lines(pieces, where, line), strict=True)
+    reader = csv.reader(_lines(pieces, where, line), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     first = line + 1  # line of the row being read
     try:

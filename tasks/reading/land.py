@@ -15,7 +15,7 @@ from blocks.errors import ConfigurationError
 from blocks.resources import Resources
 from blocks.sheets import is_sheet
 from tasks.entities.columns import match_columns, unique_labels
-from tasks.entities.model import Entity
+from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import bronze_keys
 from tasks.lake.parquet import write_parquet
@@ -24,8 +24,6 @@ from tasks.reading.json_file import read_json
 from tasks.reading.sheet import read_sheet
 from tasks.reading.source import Source
 from tasks.reading.table import read_table
-
-WEB_FORMS_SCHEMA = "customer_complaints"
 
 
 def land(
@@ -45,7 +43,7 @@ def land(
     lake = resources.lake
     key, manifest_key = bronze_keys(entity.name, run_date)
     with _opened(entity, run_date, resources) as source:
-        unexpected = match_columns(entity, source.labels, source.address).unexpected
+        unexpected = match_columns(entity, run_date, source.labels, source.address).unexpected
         rows = 0
 
         def counted() -> Iterator[pl.DataFrame]:
@@ -101,31 +99,32 @@ def _warnings(
 @contextmanager
 def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[Source]:
     """The entity's source of a run date; its frames can be read inside the block."""
-    name = entity.source_on(run_date)
-    if entity.format == "table":
+    declared, name = entity.source, entity.source_on(run_date)
+    if isinstance(declared, Table):
         with (
             connect(resources.web_forms_dsn, purpose=f"read {entity.name}") as connection,
-            read_table(connection, WEB_FORMS_SCHEMA, name) as source,
+            read_table(connection, declared.schema, name) as source,
         ):
             yield source
         return
     store, key = resources.source, name
-    if entity.format == "agents" and resources.agents_url:
-        if is_sheet(resources.agents_url):
-            yield read_sheet(resources.agents_url, resources.sheet_credentials)
+    if declared.setting and (url := getattr(resources, declared.setting)):
+        if is_sheet(url):
+            yield read_sheet(url, resources.sheet_credentials)
             return
-        store, key = resources.located(resources.agents_url)
+        store, key = resources.located(url)
     extension = Path(key).suffix.lower()
     if extension not in (".csv", ".json"):
         raise ConfigurationError(
             f"{entity.name}: files of the kind {extension or 'without extension'!r} are not read",
             where=store.uri(key),
-            todo="give the address of a .csv file, or of a Google Sheet for agents",
+            todo="give the address of a .csv or .json file"
+            + (" or a Google Sheet" if declared.setting else ""),
         )
     with TemporaryDirectory(prefix="coretelecoms-") as spool:
         path = store.local_copy(key, Path(spool))
         blocks = file_blocks(path)
         if extension == ".csv":
-            yield read_csv(blocks, store.uri(key))
+            yield read_csv(blocks, store.uri(key), declared.delimiter, declared.encoding)
         else:
             yield read_json(blocks, store.uri(key), [f.name for f in entity.fields])

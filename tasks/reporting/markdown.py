@@ -9,6 +9,7 @@ from prefect.settings import get_current_settings
 from prefect.states import State
 from prefect.utilities.urls import url_for
 
+from tasks.entities.references import ledger_columns
 from tasks.reporting.summary import Summary, sentences
 
 PATHS = {
@@ -16,17 +17,7 @@ PATHS = {
     "incremental": "the static path was skipped, complaints went at once",
     "undecided": "the run failed before it knew its path",
 }
-COUNTS = {
-    "rows_read": "read",
-    "exact_duplicates": "exact duplicates",
-    "missing_key": "missing key",
-    "duplicate_key": "duplicate key",
-    "orphan": "orphan",
-    "loaded": "loaded",
-    "field_problems": "field problems",
-}
-STATIC_COUNTS = {"inserted": "new", "updated": "changed", "unchanged": "unchanged"}
-SECONDS = {"ingest_seconds": "ingest", "transform_seconds": "transform", "load_seconds": "load"}
+COUNTS, STATIC_COUNTS, SECONDS = map(ledger_columns, ("count", "static", "seconds"))
 
 SELECT = "SELECT * FROM"
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from blocks.database import connect
 from tasks.entities.contracts import ENTITIES
+from tasks.entities.references import ledger_columns
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,17 @@ def sentences(message: str) -> list[str]:
 def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summary:
     """What the given flow runs loaded for a run date."""
     given = {"day": run_date, "runs": list(flow_run_ids), "order": list(ENTITIES)}
+    columns = ledger_columns("count", "static", "seconds")
     with connect(dsn, purpose="summary") as connection:
         cursor = connection.cursor(row_factory=dict_row)
         ledger = cursor.execute(
-            """
-            SELECT entity, rows_read, exact_duplicates, missing_key, duplicate_key, orphan, loaded,
-                field_problems, inserted, updated, unchanged,
-                ingest_seconds, transform_seconds, load_seconds
-            FROM ops.ledger
-            WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
-            ORDER BY array_position(%(order)s::text[], entity)
-            """,
+            sql.SQL(
+                """
+                SELECT entity, {} FROM ops.ledger
+                WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
+                ORDER BY array_position(%(order)s::text[], entity)
+                """
+            ).format(sql.SQL(", ").join(map(sql.Identifier, columns))),
             given,
         ).fetchall()
         given["entities"] = [row["entity"] for row in ledger]

@@ -16,9 +16,11 @@ from tasks.reading import csv_file as module
 from tasks.reading.csv_file import read_csv
 
 
-def rows_of(data: bytes, block: int = 1 << 20) -> list[tuple[str | None, ...]]:
+def rows_of(
+    data: bytes, block: int = 1 << 20, delimiter: str = ",", encoding: str = "utf-8"
+) -> list[tuple[str | None, ...]]:
     blocks = [data[i : i + block] for i in range(0, len(data), block)]
-    source = read_csv(blocks, "here.csv")
+    source = read_csv(blocks, "here.csv", delimiter, encoding)
     frames = list(source.frames)
     assert all(dtype == pl.String for frame in frames for dtype in frame.dtypes)
     assert all(frame.columns == unique_labels(source.labels) for frame in frames)
@@ -27,12 +29,12 @@ def rows_of(data: bytes, block: int = 1 << 20) -> list[tuple[str | None, ...]]:
     return [row for frame in frames for row in frame.rows()]
 
 
-def by_the_csv_module(data: bytes) -> list[tuple[str | None, ...]] | None:
+def by_the_csv_module(data: bytes, delimiter: str) -> list[tuple[str | None, ...]] | None:
     """What the csv module reads below the header, or None where it or the row's width refuses."""
     # universal newlines are off and a line feed alone ends a line, as the format says.
     lines = re.findall(r"[^\n]*\n|[^\n]+", data.decode())
     try:
-        rows = [row for row in csv.reader(lines, strict=True) if row]
+        rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row]
     except csv.Error:
         return None
     if any(len(row) != len(rows[0]) for row in rows):
@@ -102,6 +104,22 @@ def test_refuses(data: bytes, message: str, block: int) -> None:
     assert caught.value.todo
 
 
+@pytest.mark.parametrize(
+    ("encoding", "data", "message"),
+    [
+        ("ascii", b"a;b\n1;2\n\n3;\xe9\n", "Not ascii: byte 0xe9.*line 4"),
+        ("cp1252", b"\x81;b\n1;2\n", "Not cp1252: byte 0x81.*line 1"),
+        ("utf-16", "a;b\n1;2\n".encode("utf-16")[:-1], "Not utf-16"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 5, 1 << 20])
+def test_refuses_what_is_not_in_the_declared_encoding(
+    encoding: str, data: bytes, message: str, block: int
+) -> None:
+    with pytest.raises(SourceUnreadableError, match=f"(?s){message}"):
+        rows_of(data, block, ";", encoding)
+
+
 def test_a_refusal_quotes_no_value() -> None:
     with pytest.raises(SourceUnreadableError) as caught:
         rows_of(b"a,b,c\n1,secret,3\n4,secret\n")
@@ -126,7 +144,8 @@ def test_a_quote_that_never_closes_does_not_fill_memory(monkeypatch: pytest.Monk
     assert source.bytes.size < 10_000
 
 
-FIELD = st.text(alphabet='ab ,"\n\té\x85', max_size=5)
+FIELD = st.text(alphabet='ab ,;"\n\té\x85', max_size=5)
+DECLARED = [(",", "utf-8"), (";", "utf-8"), ("\t", "latin-1"), ("|", "utf-16")]
 WRITTEN = st.builds(
     lambda rows, quoting, end: (rows, quoting, end),
     st.integers(2, 4).flatmap(
@@ -140,30 +159,39 @@ WRITTEN = st.builds(
 
 
 @settings(max_examples=300, deadline=None)
-@given(written=WRITTEN, block=st.integers(1, 40))
+@given(written=WRITTEN, block=st.integers(1, 40), declared=st.sampled_from(DECLARED))
 def test_what_a_csv_writer_wrote_comes_back(
-    written: tuple[list[list[str]], int, str], block: int
+    written: tuple[list[list[str]], int, str], block: int, declared: tuple[str, str]
 ) -> None:
+    delimiter, encoding = declared
     rows, quoting, end = written
     text = io.StringIO()
-    writer = csv.writer(text, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
+    writer = csv.writer(
+        text,
+        quoting=quoting,  # type: ignore[arg-type]
+        lineterminator=end,
+        delimiter=delimiter,
+    )
     writer.writerow([f"c{i}" for i in range(len(rows[0]))])
     writer.writerows(rows)
-    assert rows_of(text.getvalue().encode(), block) == [
+    assert rows_of(text.getvalue().encode(encoding), block, *declared) == [
         tuple(value or None for value in row) for row in rows
     ]
 
 
 @settings(max_examples=500, deadline=None)
 @given(
-    body=st.lists(st.sampled_from(["a", ",", '"', "\n", "\r\n", "\r", " ", "é"]), max_size=30),
+    body=st.lists(st.sampled_from(["a", ",", ";", '"', "\n", "\r\n", "\r", " ", "é"]), max_size=30),
     block=st.integers(1, 40),
+    delimiter=st.sampled_from(",;"),
 )
-def test_any_text_reads_as_the_csv_module_reads_it(body: list[str], block: int) -> None:
-    data = ("x,y\n" + "".join(body)).encode()
-    expected = by_the_csv_module(data)
+def test_any_text_reads_as_the_csv_module_reads_it(
+    body: list[str], block: int, delimiter: str
+) -> None:
+    data = (f"x{delimiter}y\n" + "".join(body)).encode()
+    expected = by_the_csv_module(data, delimiter)
     if expected is None:
         with pytest.raises(SourceUnreadableError):
-            rows_of(data, block)
+            rows_of(data, block, delimiter)
     else:
-        assert rows_of(data, block) == expected
+        assert rows_of(data, block, delimiter) == expected

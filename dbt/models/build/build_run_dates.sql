@@ -21,7 +21,7 @@ built as (
 select
     entity,
     run_date,
-    entity in ('customers', 'agents') as is_static,
+    entity not in ('{{ var('channels') | join("', '") }}') as is_static,
     ledger.loaded as rows_loaded,
     ledger.loaded_at,
     built.loaded_at as built_loaded_at,

@@ -12,7 +12,9 @@ select
     resolution_status,
     request_date,
     resolution_date,
-    media_channel,
     media_complaint_generation_date as generation_date,
+    media_channel,
+    null::timestamp as call_start_time,
+    null::timestamp as call_end_time,
     run_date
 from source

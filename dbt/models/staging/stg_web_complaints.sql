@@ -13,5 +13,8 @@ select
     request_date,
     resolution_date,
     web_form_generation_date as generation_date,
+    null::text as media_channel,
+    null::timestamp as call_start_time,
+    null::timestamp as call_end_time,
     run_date
 from source

@@ -10,6 +10,7 @@ from blocks.database import connect
 from blocks.errors import TerminalError
 from blocks.resources import Resources
 from tasks.entities.contracts import CALL_LOGS, COMPLAINTS, ENTITIES
+from tasks.entities.references import ledger_columns
 from tasks.loading import locks, tables
 from tasks.loading.day import load_day
 from tests.integration.days import DAY, call_logs, calls, known_parties, query
@@ -36,6 +37,18 @@ def test_conformed_tables_have_the_contracts_columns(resources: Resources) -> No
         if entity.is_static:
             more = ["first_loaded_at", "last_changed_at", "run_date"]
         assert [name for name, _ in found[len(expected) :]] == more
+
+
+def test_the_ledger_has_the_declared_columns(resources: Resources) -> None:
+    """They are written in schema.sql, for those who read it; `Loaded` declares them."""
+    _create(resources.warehouse_dsn)
+    found = query(
+        resources,
+        "SELECT column_name FROM information_schema.columns "
+        "WHERE table_schema = 'ops' AND table_name = 'ledger'",
+    )
+    own = {"entity", "run_date", "bronze_fingerprint", "flow_run_id", "loaded_at"}
+    assert {name for (name,) in found} - own == set(ledger_columns("count", "static", "seconds"))
 
 
 def test_complaints_refer_to_customers_and_agents(resources: Resources) -> None:

@@ -23,7 +23,7 @@ def days_between(start: date, end: date) -> list[date]:
 
 
 def loaded_days(platform: str, days: list[date]) -> list[date]:
-    """Those of `days` for which the ledger has the channels of the day, and the tables their rows."""
+    """Those of `days` that are whole: the ledger has their channels, and the tables the rows."""
     with connect(resolve(platform).warehouse_dsn, purpose="backfill") as connection:
         if connection.execute("SELECT to_regclass('ops.ledger')").fetchone() == (None,):
             return []

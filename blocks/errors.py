@@ -1,21 +1,60 @@
 """The family of errors that people meet: what happened, where, and what to do about it.
 
 Terminal errors need a person or another input, so they are never retried; transient ones may pass.
-Messages hold no value of a row (names, e-mails, addresses) and no secret.
+Messages hold no value of a row (names, e-mails, addresses) and no secret. Errors travel as data:
+what people read is rendered from their fields, and nobody takes a message apart.
 """
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LONGEST = 1000  # characters of a text: more of a column's label or a file's name helps nobody
+
+
+class Part(StrEnum):
+    """What a sentence about a failure says."""
+
+    FAILED = "failed"
+    WHERE = "where"
+    TODO = "todo"
+    HELD_BACK = "held back"
+    AGAIN = "again"
+
+
+Lines = Iterator[tuple[Part, str]]
 
 
 class CoreTelecomsError(Exception):
     """An error with a message for people: what happened, where, and what to do."""
 
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
-        self.what, self.where, self.todo = what, where, todo
-        parts = [what, where and f"Where: {where}", todo and f"What to do: {todo}"]
-        super().__init__(" ".join(_ended(part) for part in parts if part))
+        self.what, self.where, self.todo = map(one_line, (what, where, todo))
+        super().__init__(_message(Failure("", self.what, self.where, self.todo).lines()))
 
     def __reduce__(self) -> tuple[object, ...]:
         # keyword-only arguments don't survive pickle by themselves, and Dask workers pickle errors.
         return _rebuild, (type(self), self.what, self.where, self.todo)
+
+
+def _rebuild(kind: type[CoreTelecomsError], what: str, where: str, todo: str) -> CoreTelecomsError:
+    return kind(what, where=where, todo=todo)
+
+
+def _message(lines: Lines) -> str:
+    return " ".join(text for _, text in lines)
+
+
+def one_line(text: str) -> str:
+    r"""A text that may quote a source's labels and file names: one line, printable, not too long.
+
+    >>> print(one_line("no column\n  'a\x1b[1m'"))
+    no column 'a\x1b[1m'
+    """
+    cut = f"{text[:LONGEST]}…" if len(text) > LONGEST else text
+    line = re.sub(r"\s*[\n\r\t\v\f]\s*", " ", cut).strip()
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _ended(sentence: str) -> str:
@@ -27,8 +66,24 @@ def _ended(sentence: str) -> str:
     return sentence if sentence.endswith("?") else sentence.rstrip(".") + "."
 
 
-def _rebuild(kind: type[CoreTelecomsError], what: str, where: str, todo: str) -> CoreTelecomsError:
-    return kind(what, where=where, todo=todo)
+@dataclass(frozen=True)
+class Failure:
+    """One step that failed; without a step, the run itself."""
+
+    step: str
+    what: str
+    where: str = ""
+    todo: str = ""
+    ended: str = "failed"  # or crashed, cancelled
+
+    def lines(self) -> Lines:
+        """The failure in sentences."""
+        said = f"{self.step} {self.ended}: {self.what}" if self.step else self.what
+        yield Part.FAILED, _ended(said)
+        if self.where:
+            yield Part.WHERE, _ended(f"Where: {self.where}")
+        if self.todo:
+            yield Part.TODO, _ended(f"What to do: {self.todo}")
 
 
 class TerminalError(CoreTelecomsError):
@@ -77,3 +132,58 @@ class StoreUnavailableError(TransientError):
 
 class DatabaseUnavailableError(TransientError):
     """The database refused, cut or could not finish a connection or transaction."""
+
+
+GATE = "open_static_data_gate"
+REPEAT = "Fix the cause, then run the same date again: static and daily loads repeat safely."
+
+
+@dataclass(eq=False)
+class RunFailedError(TerminalError):
+    """A run that failed, as data: terminal, Prefect's UI, Slack, event and `--json` render it."""
+
+    failures: Sequence[Failure] = ()
+    held_back: Sequence[str] = ()  # steps that did not run, in the graph's order
+    gate_closed: bool = False
+    days: Mapping[str, "RunFailedError"] = field(default_factory=dict)  # that failed, of a range
+    counts: str = ""  # of a range: what became of its days
+
+    def __post_init__(self) -> None:
+        self.what, self.where, self.todo = _message(self.lines()), "", ""
+        Exception.__init__(self, self.what)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        given = (self.failures, self.held_back, self.gate_closed, self.days, self.counts)
+        return type(self), given
+
+    @classmethod
+    def of(cls, error: CoreTelecomsError, step: str = "") -> "RunFailedError":
+        """The failure of a step, or of the run itself."""
+        if isinstance(error, RunFailedError):
+            return error
+        return cls([Failure(step, error.what, error.where, error.todo)])
+
+    def lines(self) -> Lines:
+        """The whole of it in sentences: what failed, where, what to do, what was held back."""
+        if self.counts:
+            failed = f"; failed: {', '.join(self.days)}" if self.days else ""
+            yield Part.FAILED, f"{self.counts}{failed}."
+        for failure in self.failures:
+            yield from failure.lines()
+        for day, error in self.days.items():
+            first, *rest = (line for line in error.lines() if line[0] is not Part.AGAIN)
+            yield Part.FAILED, f"{day}: {first[1]}"
+            yield from rest
+        held_back = list(self.held_back)
+        if self.gate_closed:
+            # the next sentence says what is behind the gate.
+            held_back = held_back[: held_back.index(GATE)] if GATE in held_back else []
+        if held_back:
+            yield Part.HELD_BACK, f"Held back: {', '.join(held_back)}."
+        if self.gate_closed:
+            closed = (
+                "The gate stayed closed: no complaint was transformed or loaded, dbt did not run."
+            )
+            yield Part.HELD_BACK, closed
+        if self.days or any(failure.step for failure in self.failures):
+            yield Part.AGAIN, REPEAT

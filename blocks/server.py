@@ -84,6 +84,16 @@ def _check_version(file: Path) -> None:
             )
 
 
+def page_of(flow_run_id: object) -> str | None:
+    """A flow run's page in Prefect's UI; None on a temporary server, which has no UI."""
+    from prefect.settings import get_current_settings
+    from prefect.utilities.urls import url_for
+
+    if get_current_settings().api.url is None:
+        return None
+    return url_for("flow-run", obj_id=str(flow_run_id))
+
+
 def main() -> None:
     """`python -m blocks.server`: `prefect server start`, with its options."""
     tell(ANY)

@@ -18,7 +18,7 @@ from flows.daily import daily
 from flows.deployed import Deployed
 from flows.run import checked_run_date, settled, submit
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
-from tasks.outcome import REPEAT, caught_up, concluded
+from tasks.outcome import concluded
 from tasks.reporting.progress import Status, board
 from tasks.reporting.progress import days as shown
 from tasks.set_up import cleanup_checkpoints
@@ -79,12 +79,15 @@ async def backfill(
         states[day] = await run(day)
     rest = todo[len(states) :]
     states |= zip(rest, await asyncio.gather(*map(run, rest)), strict=True)
-    outcome = caught_up(states, skipped=done)
-    if outcome.is_completed() and not await asyncio.to_thread(all_built, platform):
-        # a night that failed after its loads left days to the next build, which is this one.
-        built = await _build(done, platform)
-        return outcome if built.is_completed() else built
-    return outcome
+    completed = [state.is_completed() for state in states.values()]
+    counts = f"{sum(completed)} of {len(states)} days completed"
+    if done:
+        counts += f", {len(done)} were complete in the ledger already"
+    steps: dict[str, State[Any]] = {}
+    if all(completed) and not await asyncio.to_thread(all_built, platform):
+        # a run that failed after its loads left days to the next build, which is this one.
+        steps = await _build(done, platform)
+    return await concluded(steps, states, counts)
 
 
 async def _day(day: date, platform: str, refresh_static: bool) -> State[Any]:
@@ -94,14 +97,14 @@ async def _day(day: date, platform: str, refresh_static: bool) -> State[Any]:
     except Exception as error:
         # Prefect's server on SQLite refuses requests that meet, and the client gives up in the end.
         get_run_logger().warning("%s has no run: %s", day, type(error).__name__)
-        return Crashed(message=f"Prefect did not take the run ({type(error).__name__}). {REPEAT}")
+        return Crashed(message=f"Prefect did not take the run ({type(error).__name__})")
 
 
-async def _build(loaded: list[date], platform: str) -> State[Any]:
-    """The end of those nights: the warehouse, and no checkpoint that stays."""
+async def _build(loaded: list[date], platform: str) -> dict[str, State[Any]]:
+    """The end of those days' runs: the warehouse, and no checkpoint that stays."""
     warehouse = submit(run_dbt, None, platform)
     steps: dict[str, Any] = {"run_dbt": warehouse}
     for day in loaded:
         cleanup = submit(cleanup_checkpoints, day, platform, wait_for=[warehouse])
         steps[f"cleanup_checkpoints {day}"] = cleanup
-    return await concluded(await settled(steps))
+    return await settled(steps)

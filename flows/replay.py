@@ -61,9 +61,9 @@ async def replay_quarantine(
             )
     steps["count_orphans"] = submit(replay.count_orphans, platform, start, end)
     last = await settled(steps)
-    if not all(state.is_completed() for state in last.values()):
-        return await concluded(last)
-    return replay.outcome(freed, await last["count_orphans"].aresult(), ends)
+    counted = last["count_orphans"]
+    left = await counted.aresult() if counted.is_completed() else None
+    return await concluded(last, ends, *replay.counts(freed, left))
 
 
 async def _load_again(
@@ -82,7 +82,7 @@ async def _load_again(
                 steps[f"load_{name}"] = submit(_of(load, name, day), silver, platform)
             states = await settled(steps)
     except CoreTelecomsError as error:  # another run is at work on the day
-        return Failed(message=str(error)), 0
+        return Failed(message=str(error), data=error), 0
     freed = 0
     for each in replays:
         if (state := states[f"load_{each.entity}"]).is_completed():

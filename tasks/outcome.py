@@ -1,54 +1,59 @@
-"""How a run ended, in a few sentences: what failed, what that held back, what to do."""
+"""How a run ended, as data: what failed, what that held back; and the state that carries it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from prefect.states import Completed, Failed, State
 
-from blocks.errors import CoreTelecomsError
+from blocks.errors import GATE, CoreTelecomsError, Failure, RunFailedError, one_line
 from tasks.reporting.progress import Status, board
+from tasks.stage import unexpected
 
-REPEAT = "Run it again once that is mended: static and daily loads repeat safely."
 
+async def concluded(
+    states: Mapping[str, State[Any]],
+    days: Mapping[date, State[Any]] | None = None,
+    counts: str = "",
+    done: str = "",
+) -> State[Any]:
+    """The final state of a run from its steps' last ones, and of a range from its days', too.
 
-async def concluded(states: Mapping[str, State[Any]]) -> State[Any]:
-    """The run's final state from its steps' last states: plainly Completed or Failed.
-
-    A step that never reached a terminal state (Prefect's NotReady) was held back.
+    Plainly Completed, with `counts` and `done` as its message; or Failed, with a RunFailedError. A
+    step that never reached a terminal state (Prefect's NotReady) was held back.
     """
-    failed = {n: s for n, s in states.items() if s.is_final() and not s.is_completed()}
-    held = [name for name, state in states.items() if not state.is_final()]
-    for name in held:
-        board.finish(name, Status.HELD_BACK)
-    if not failed and not held:
-        return Completed()
-    sentences = [await _sentence(name, state) for name, state in failed.items()]
-    if "open_static_data_gate" in held:
-        sentences.append(
-            "The gate stayed closed: no complaint was transformed or loaded, dbt did not run."
-        )
-    elif held:
-        sentences.append(f"Held back: {', '.join(held)}.")
-    return Failed(message=" ".join([*sentences, REPEAT]))
+    failed: list[RunFailedError] = []
+    held_back = []
+    for name, state in states.items():
+        if not state.is_final():
+            board.finish(name, Status.HELD_BACK)
+            held_back.append(name)
+        elif not state.is_completed():
+            failed.append(error := await error_of(state, name))
+            held_back += error.held_back
+    bad_days = {str(day): s for day, s in (days or {}).items() if not s.is_completed()}
+    if not failed and not held_back and not bad_days:
+        return Completed(message=f"{counts}{done}." if counts else None)
+    error = RunFailedError(
+        failures=[failure for each in failed for failure in each.failures],
+        held_back=held_back,
+        gate_closed=GATE in states and not states[GATE].is_completed(),
+        days={day: await error_of(state) for day, state in bad_days.items()},
+        counts=counts,
+    )
+    return Failed(message=str(error), data=error)
 
 
-async def _sentence(name: str, state: State[Any]) -> str:
-    if name == "static_data":  # a flow of its own, which has said which of its tasks failed
-        return str(state.message).removesuffix(REPEAT).rstrip()
-    error = await state.aresult(raise_on_failure=False)
+async def error_of(state: State[Any], step: str = "") -> RunFailedError:
+    """Why a run, or a step of one, ended in this state."""
+    try:
+        error = await state.aresult(raise_on_failure=False)
+    except Exception:  # it was kept where this process can't read it
+        error = None
     if isinstance(error, CoreTelecomsError):
-        return f"{name} failed: {error}"
-    return f"{name} ended in {state.name}: {(state.message or 'no reason given').rstrip('.')}."
-
-
-def caught_up(states: Mapping[date, State[Any]], skipped: Sequence[date]) -> State[Any]:
-    """A backfill's final state: names each failed day with its reason."""
-    failed = {day: state for day, state in states.items() if not state.is_completed()}
-    counts = f"{len(states) - len(failed)} of {len(states)} days completed"
-    if skipped:
-        counts += f", {len(skipped)} were complete in the ledger already"
-    if not failed:
-        return Completed(message=f"{counts}.")
-    reasons = " ".join(f"{day}: {state.message}" for day, state in failed.items())
-    return Failed(message=f"{counts}; failed: {', '.join(map(str, failed))}. {reasons}")
+        return RunFailedError.of(error, step)
+    if state.is_failed() and state.data is not None and isinstance(error, Exception):
+        # without its text, which may quote values of a row.
+        return RunFailedError.of(unexpected(error), step)
+    what = one_line(state.message or "no reason given")
+    return RunFailedError([Failure(step, what, ended=str(state.name).lower())])

@@ -5,6 +5,7 @@ None of it decides how the run ended: what can't be shown is a warning.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -15,8 +16,11 @@ from prefect.states import State
 
 from blocks.errors import CoreTelecomsError
 from blocks.resolving import resolve
+from blocks.server import page_of
 from tasks import slack
-from tasks.reporting import markdown
+from tasks.outcome import error_of
+from tasks.reporting.markdown import Report, ledger_rows, markdown
+from tasks.reporting.progress import Status
 from tasks.reporting.summary import Summary, read_summary
 from tasks.stage import logger
 
@@ -32,16 +36,17 @@ async def publish(
     runs = [str(runtime.flow_run.id)]
     if static := steps.get("static_data"):
         runs.append(str(static.state_details.flow_run_id))
-    run = markdown.Run(
+    report = Report(
         name=f"daily-{run_date}",
         load_type=_load_type(steps),
-        state=state,
-        steps=steps,
+        error=None if state.is_completed() else await error_of(state),
+        steps={n: str(s.name) if s.is_final() else Status.HELD_BACK for n, s in steps.items()},
         summary=await _summary(platform, run_date, runs),
+        page=page_of(runtime.flow_run.id),
     )
-    await asyncio.gather(_artifacts(run), asyncio.to_thread(_event, run))
-    if state.is_completed():  # a failed run tells by itself, whatever ended it
-        await slack.tell_of_success(run, platform)
+    await asyncio.gather(_artifacts(report), asyncio.to_thread(_event, report))
+    if not report.error:  # a failed run tells by itself, whatever ended it
+        await slack.tell_of_success(report, platform)
 
 
 def _load_type(steps: Mapping[str, State[Any]]) -> str:
@@ -60,15 +65,15 @@ async def _summary(platform: str, run_date: date, runs: list[str]) -> Summary:
         return Summary(run_date)
 
 
-async def _artifacts(run: markdown.Run) -> None:
-    day = run.summary.run_date
+async def _artifacts(report: Report) -> None:
+    day = report.summary.run_date
     try:
         await acreate_markdown_artifact(
-            markdown.markdown(run), key=SUMMARY_KEY, description=f"The daily run of {day}"
+            markdown(report), key=SUMMARY_KEY, description=f"The daily run of {day}"
         )
-        if run.summary.ledger:
+        if report.summary.ledger:
             await acreate_table_artifact(
-                markdown.ledger_rows(run),
+                ledger_rows(report),
                 key=LEDGER_KEY,
                 description=f"Where every row of {day} went",
             )
@@ -76,27 +81,28 @@ async def _artifacts(run: markdown.Run) -> None:
         logger().warning("No artifacts: %s", type(error).__name__)
 
 
-def _event(run: markdown.Run) -> None:
+def _event(report: Report) -> None:
     """Tell Prefect's automations: docs/deployment.md has two that listen."""
-    summary = run.summary
+    summary = report.summary
     day, share = summary.run_date, summary.quarantine_share
     try:
         emit_event(
             FINISHED,
             resource={
                 "prefect.resource.id": f"coretelecoms.daily.{day}",
-                "prefect.resource.name": run.name,
-                "coretelecoms.state": run.state.name or "",
+                "prefect.resource.name": report.name,
+                "coretelecoms.state": report.ended,
                 # automations compare text alone: zeros in front keep the order of numbers.
                 "coretelecoms.quarantine-percent": f"{100 * share:06.2f}",
             },
             payload={
                 "run_date": str(day),
-                "load_type": run.load_type,
-                "state": run.state.name,
+                "load_type": report.load_type,
+                "state": report.ended,
                 "quarantine_share": share,
                 "rows_read": summary.total("rows_read"),
                 "loaded": summary.total("loaded"),
+                "error": asdict(report.error) if report.error else None,
             },
         )
     except Exception as error:

@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from typing import Any
 
 from prefect import task
-from prefect.states import Completed, Failed, State
 from psycopg import sql
 
 from blocks.database import Connection, connect
@@ -70,17 +68,13 @@ def count_orphans(platform: str, start: date | None, end: date | None) -> int:
         return row[0] if row else 0
 
 
-def outcome(freed: Mapping[date, int], left: int, ends: Mapping[date, State[Any]]) -> State[Any]:
-    """A replay's final state: how many orphans were freed, how many remain, which days failed."""
+def counts(freed: Mapping[date, int], left: int | None) -> tuple[str, str]:
+    """How many orphans were freed and how many remain; and why some do when all days are loaded."""
     days = sum(number > 0 for number in freed.values())
     on = f" on {days:,} run date{'s' * (days > 1)}" if days else ""
-    said = f"{sum(freed.values()):,} orphans freed{on}, {left:,} remain in quarantine"
-    failed = {day: end for day, end in ends.items() if not end.is_completed()}
-    if not failed:
-        why = ": their customer or agent is still unknown" if left else ""
-        return Completed(message=f"{said}{why}.")
-    reasons = " ".join(f"{day}: {end.message}" for day, end in failed.items())
-    return Failed(message=f"{said}; failed: {', '.join(map(str, failed))}. {reasons}")
+    remain = "" if left is None else f", {left:,} remain in quarantine"
+    why = ": their customer or agent is still unknown" if left else ""
+    return f"{sum(freed.values()):,} orphans freed{on}{remain}", why
 
 
 def _freed(connection: Connection, start: date | None, end: date | None) -> list[Replay]:

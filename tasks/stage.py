@@ -88,8 +88,9 @@ def unexpected(error: Exception) -> TerminalError:
     ours = [
         f for f in frames if Path(f.filename).is_relative_to(root) and ".venv" not in f.filename
     ]
-    frame = (ours or frames)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    place = ""  # unknown when the error came from another process
+    for frame in (ours or frames)[-1:]:
+        place = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     return TerminalError(
         f"Unexpected {type(error).__module__}.{type(error).__name__}",
         where=place,

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from prefect.blocks.notifications import SlackWebhook
 
+from blocks import slack
 from blocks.connectors import dsn
 from blocks.database import address, connect
 from blocks.errors import ConfigurationError, CoreTelecomsError, TerminalError
@@ -123,8 +124,9 @@ def _alerts(values: Values, name: str) -> str:
 def post(alerts: SlackWebhook, name: str) -> str | CoreTelecomsError:
     """Post a message to Slack."""
     try:
-        with alerts.raise_on_failure():
-            alerts.notify(f"CoreTelecoms: the platform {name} will post here.")
+        slack.post(
+            alerts.url.get_secret_value(), f"CoreTelecoms: the platform {name} will post here."
+        )
     except Exception as error:
         return ConfigurationError(
             f"Slack did not take the message ({type(error).__name__})",

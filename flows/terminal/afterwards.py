@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from prefect.states import State
@@ -13,14 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from blocks.database import address
-from blocks.errors import CoreTelecomsError, TransientError
+from blocks.errors import CoreTelecomsError, Part, RunFailedError, TransientError
 from blocks.resolving import resolve
 from blocks.resources import Resources
+from blocks.server import page_of
 from blocks.settings import settings
 from tasks.entities.contracts import ENTITIES
 from tasks.entities.references import ledger_columns
 from tasks.reporting.progress import Status, board
-from tasks.reporting.summary import Summary, read_summary, sentences
+from tasks.reporting.summary import Summary, read_summary
 
 COLUMNS = {  # of the ledger, with what a narrow terminal has room for
     name: re.sub("duplicates?", "dup.", title).replace(" ", "\n")
@@ -33,40 +35,57 @@ SELECT = "select * from"
 LABEL = 17  # width
 
 
-def tell(console: Console, state: State[Any], given: Any, seconds: float) -> None:
-    """How a run ended: first what failed, what it held back and what to do, if anything did."""
-    if not state.is_completed():
-        first, *rest = sentences(state.message or f"The run ended in {state.name}.")
-        _words(console, f"✘ {first}", "bold red")
-        for sentence in rest:
-            # what to do may be a command, which has to copy as one line.
-            (_line if "What to do" in sentence else _words)(console, f"  {sentence}")
-    if not hasattr(given, "run_date"):  # a backfill, which has named its days
-        if state.is_completed():
-            _line(console, f"✔ Completed in {seconds:.1f} s: {state.message}", "bold green")
-        _notes(console)
-        return
+def tell(
+    console: Console,
+    given: Any,
+    state: State[Any],
+    error: RunFailedError | None,
+    seconds: float,
+    noise: Path | None = None,
+) -> None:
+    """How a run ended. What failed and what to do comes last, where a short screen still has it."""
+    said = state.message or ""
+    if hasattr(given, "run_date"):  # not a range, whose days the picture has
+        said = _day(console, given, error)
+    _notes(console)
+    if noise:
+        _line(console, f"What libraries wrote is in {noise}", "dim")
+    if hasattr(given, "run_date"):
+        console.print()
+    if error:
+        failed(console, error)
+    else:
+        _line(console, f"✔ Completed in {seconds:.1f} s{said and f': {said}'}", "bold green")
+
+
+def failed(console: Console, error: RunFailedError) -> None:
+    """What failed, where, what to do, what was held back."""
+    mark, style = "✘", "bold red"
+    for part, text in error.lines():
+        # what to do may be a command, which has to copy as one line.
+        (_line if part is Part.TODO else _words)(console, f"{mark} {text}", style)
+        mark, style = " ", ""
+
+
+def _day(console: Console, given: Any, error: RunFailedError | None) -> str:
+    """Where every row of a run date went, and where to look next; its counts in short."""
     try:
         resources = resolve(given.platform)
         summary = read_summary(resources.warehouse_dsn, given.run_date, board.flow_runs)
-    except CoreTelecomsError as error:
-        if state.is_completed():
-            _line(console, f"✔ Completed in {seconds:.1f} s")
-            _line(console, f"  No ledger to show: {error}")
-        return
-    if state.is_completed():
-        _line(console, f"✔ Completed in {seconds:.1f} s: {in_short(summary)}", "bold green")
+    except CoreTelecomsError as unread:
+        if not error:
+            _line(console, f"No ledger to show: {unread}")
+        return ""
     if summary.ledger:
         missing = not_loaded()
-        console.print()
         console.print(ledger_table(summary, missing))
         console.print(f"\n{BALANCE}", style="dim")
         if missing:
             console.print(NOT_LOADED, style="dim")
-    _notes(console)
-    console.print()
-    for label, where in where_to_look(summary, resources, state).items():
+        console.print()
+    for label, where in where_to_look(summary, resources, completed=not error).items():
         console.print(Text(f"{label:<{LABEL}}", "bold").append(where, "not bold"), soft_wrap=True)
+    return in_short(summary)
 
 
 def _words(console: Console, text: str, style: str = "") -> None:
@@ -126,7 +145,7 @@ def ledger_table(summary: Summary, missing: Iterable[str] = ()) -> Table:
     return table
 
 
-def where_to_look(summary: Summary, resources: Resources, state: State[Any]) -> dict[str, str]:
+def where_to_look(summary: Summary, resources: Resources, *, completed: bool) -> dict[str, str]:
     """Places to look next, each as something to type or to open."""
     day, places = summary.run_date, {}
     if summary.quarantined:
@@ -136,9 +155,10 @@ def where_to_look(summary: Summary, resources: Resources, state: State[Any]) -> 
         places["Field problems"] = problems
     embedded = resources.platform == "local" and not settings().warehouse_dsn
     places["SQL prompt"] = "make psql" if embedded else address(resources.warehouse_dsn)
-    if state.is_completed():
+    if completed:
         places["Warehouse"] = f"{SELECT} analytics.agg_daily_complaints; or: make dbt-docs"
-    places["Prefect's UI"] = _ui()
+    page = page_of(board.flow_runs[0]) if board.flow_runs else None
+    places["Prefect's UI"] = page or "make server, then PREFECT_API_URL=http://127.0.0.1:4200/api"
     return places
 
 
@@ -147,15 +167,6 @@ def _near(url: str) -> str:
     if "://" in url:
         return url
     return min(url, os.path.relpath(url), key=len)
-
-
-def _ui() -> str:
-    from prefect.settings import get_current_settings
-    from prefect.utilities.urls import url_for
-
-    if get_current_settings().api.url and board.flow_runs:
-        return str(url_for("flow-run", obj_id=board.flow_runs[0]))
-    return "make server, then PREFECT_API_URL=http://127.0.0.1:4200/api"
 
 
 def unreachable(error: Exception) -> CoreTelecomsError | None:

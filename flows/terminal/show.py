@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -15,6 +15,11 @@ from flows.terminal.picture_days import PictureOfDays
 from flows.terminal.screen import Screen
 from tasks.entities.contracts import complaints_on
 from tasks.reporting.progress import Status, Step, board, days
+
+if TYPE_CHECKING:
+    from prefect.states import State
+
+    from blocks.errors import RunFailedError
 
 
 def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
@@ -33,19 +38,27 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
         try:
             with watch, interrupt.handled(interrupted):
                 keep_to_one_connection()
-                state = asyncio.run(run())
+                state, error = asyncio.run(_ended(run))
                 picture.end()
+            noise = screen.keep() if error else None
             from flows.terminal.afterwards import tell
 
-            tell(console, state, given, picture.seconds)
-        except Exception as error:
-            console.print(f"✘ {_said(error)}", style="bold red", markup=False, soft_wrap=True)
-            state = None
-        if state and state.is_completed():
-            return 0
-        if noise := screen.keep():
-            console.print(f"What libraries wrote is in {noise}", style="dim", soft_wrap=True)
-        return 1
+            tell(console, given, state, error, picture.seconds, noise)
+        except Exception as unforeseen:
+            if noise := screen.keep():
+                console.print(f"What libraries wrote is in {noise}", style="dim", soft_wrap=True)
+            said = f"✘ {_said(unforeseen)}"
+            console.print(said, style="bold red", markup=False, soft_wrap=True)
+            return 1
+        return 1 if error else 0
+
+
+async def _ended(run: Callable[[], Any]) -> "tuple[State[Any], RunFailedError | None]":
+    """A run's final state, and why it failed if it did."""
+    state: State[Any] = await run()
+    from tasks.outcome import error_of
+
+    return state, None if state.is_completed() else await error_of(state)
 
 
 def fitting(screen: Screen, plain: bool) -> Console:

@@ -1,16 +1,13 @@
 """What a daily run did, as Markdown and tables for Prefect's UI: counts, no value of a row."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import runtime
-from prefect.settings import get_current_settings
-from prefect.states import State
-from prefect.utilities.urls import url_for
-
+from blocks.errors import RunFailedError
 from tasks.entities.references import ledger_columns
-from tasks.reporting.summary import Summary, sentences
+from tasks.reporting.summary import Summary
 
 PATHS = {
     "initial": "customers and agents were loaded first, complaints waited at the gate",
@@ -23,26 +20,34 @@ SELECT = "SELECT * FROM"
 
 
 @dataclass(frozen=True)
-class Run:
+class Report:
     """A daily run at its end."""
 
     name: str
     load_type: str
-    state: State[Any]
-    steps: Mapping[str, State[Any]]
+    error: RunFailedError | None
+    steps: Mapping[str, str]  # and how each ended
     summary: Summary
+    page: str | None = None  # in Prefect's UI
+
+    @property
+    def ended(self) -> str:
+        """Completed or Failed."""
+        return "Failed" if self.error else "Completed"
 
 
-def markdown(run: Run) -> str:
+def markdown(report: Report) -> str:
     """A run's summary: the path taken, what failed, where every row went, where to look."""
-    summary = run.summary
+    summary = report.summary
+    link = f" [Flow run]({report.page})." if report.page else ""
     parts = [
-        f"# Daily run of {summary.run_date}: {run.state.name}",
-        f"**{run.load_type.capitalize()}**: {PATHS[run.load_type]}.{_flow_run()}",
+        f"# Daily run of {summary.run_date}: {report.ended}",
+        f"**{report.load_type.capitalize()}**: {PATHS[report.load_type]}.{link}",
     ]
-    if not run.state.is_completed():
-        parts.append("\n".join(f"> {said}  " for said in sentences(run.state.message or "")))
-        parts += ["## Steps", _table(("step", "state"), _steps(run))]
+    if report.error:
+        parts.append("\n".join(f"> {escaped(text)}  " for _, text in report.error.lines()))
+        steps = [[f"`{name}`", ended] for name, ended in report.steps.items()]
+        parts += ["## Steps", _table(("step", "state"), steps)]
     parts += ["## Where every row went", _ledger(summary)]
     static = [row for row in summary.ledger if row["inserted"] is not None]
     if static:
@@ -51,14 +56,14 @@ def markdown(run: Run) -> str:
         parts.append(_table(titles, rows))
     parts += ["## Quarantine by reason", _counted(summary.quarantine)]
     parts += ["## Field problems by field", _counted(summary.problems)]
-    parts += ["## Where to look", "\n".join(_places(run))]
+    parts += ["## Where to look", "\n".join(_places(report))]
     return "\n\n".join(parts)
 
 
-def ledger_rows(run: Run) -> list[dict[str, Any]]:
+def ledger_rows(report: Report) -> list[dict[str, Any]]:
     """The ledger of a run for a table artifact: one row an entity, and their sum."""
-    summary = run.summary
-    about = {"run date": str(summary.run_date), "load type": run.load_type}
+    summary = report.summary
+    about = {"run date": str(summary.run_date), "load type": report.load_type}
     rows = [
         about
         | {"entity": row["entity"]}
@@ -70,24 +75,13 @@ def ledger_rows(run: Run) -> list[dict[str, Any]]:
     return [*rows, dict.fromkeys(rows[0]) | about | {"entity": "all"} | total]
 
 
-def flow_run_url(run_id: Any) -> str | None:
-    """The page of a flow run in Prefect's UI; None on a temporary server, which has no UI."""
-    if get_current_settings().api.url is None:
-        return None
-    return url_for("flow-run", obj_id=run_id)
+def escaped(text: str) -> str:
+    r"""A text as Markdown shows it, whatever labels and file names it quotes.
 
-
-def _flow_run() -> str:
-    url = flow_run_url(runtime.flow_run.id)
-    return f" [Flow run]({url})." if url else ""
-
-
-def _steps(run: Run) -> list[list[str]]:
-    held_back = "held back"
-    return [
-        [f"`{name}`", str(state.name) if state.is_final() else held_back]
-        for name, state in run.steps.items()
-    ]
+    >>> print(escaped("load_x failed: no column `a*b` in <x>"))
+    load_x failed: no column \`a\*b\` in \<x\>
+    """
+    return re.sub(r"[\\`*\[\]<>|~#&]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
 def _ledger(summary: Summary) -> str:
@@ -106,14 +100,14 @@ def _counted(rows: list[dict[str, Any]]) -> str:
     return _table(tuple(rows[0]), (list(row.values()) for row in rows))
 
 
-def _places(run: Run) -> Iterable[str]:
-    day = run.summary.run_date
-    if run.summary.quarantined:
+def _places(report: Report) -> Iterable[str]:
+    day = report.summary.run_date
+    if report.summary.quarantined:
         yield f"- Quarantine: `{SELECT} quarantine.records WHERE run_date = '{day}'`"
         yield "- Orphans whose customer or agent came later: `docs/runbooks/replay-quarantine.md`"
-    if run.summary.total("field_problems"):
+    if report.summary.total("field_problems"):
         yield f"- Field problems: `{SELECT} ops.field_problems WHERE run_date = '{day}'`"
-    if run.state.is_completed():
+    if not report.error:
         yield "- Warehouse: schema `analytics`, described in `docs/warehouse.md`"
     else:
         yield "- What to do after a failed run: `docs/runbooks/failed-run.md`"

@@ -1,6 +1,5 @@
 """What a run did, read back from the ledger, for the terminal, Prefect's UI and Slack."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,22 +36,6 @@ class Summary:
         """Part of all rows read that ended in quarantine, 0 to 1."""
         read = self.total("rows_read")
         return self.quarantined / read if read else 0.0
-
-
-_STARTS = (
-    r"Where: |What to do: |Held back: |The gate |Run it again |"
-    r"(?:[\d-]{10}: )?[a-z_]+ (?:failed: |ended in )"
-)
-
-
-def sentences(message: str) -> list[str]:
-    """A final state's message, taken apart: what failed, where, what to do, what it held back.
-
-    >>> sentences("load_agents failed: Cut. Where: db. What to do: wait. Held back: run_dbt.")
-    ['load_agents failed: Cut.', 'Where: db.', 'What to do: wait.', 'Held back: run_dbt.']
-    """
-    said = re.sub(r"^Flow run encountered an exception: (\w+: )?", "", message)
-    return re.split(rf"(?<=[.:])(?<!\d:) (?={_STARTS})", said)
 
 
 def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summary:

@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -21,13 +23,14 @@ from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.states import State
 
-from blocks.errors import RunDateBusyError
+from blocks.errors import Failure, RunDateBusyError, RunFailedError
 from blocks.resolving import forget, resolve
 from blocks.settings import settings
 from flows.daily import daily
 from flows.static_data import static_data
 from tasks import publish, stage, warehouse
 from tasks.loading import locks
+from tasks.outcome import error_of
 from tests.integration.forker import nothing
 from tests.integration.slack_double import Slack, slack
 
@@ -185,6 +188,7 @@ def test_a_completed_run(
         "state": "Completed",
         "rows_read": read,
         "loaded": loaded,
+        "error": None,
     }
     assert event.resource["coretelecoms.quarantine-percent"] == f"{100 * share:06.2f}"
 
@@ -205,7 +209,7 @@ def test_a_completed_run(
     (said,) = webhook.texts
     lines = said.split("\n")
     assert len(lines) == 5
-    assert f"*daily-{DAY}* completed" in lines[0]
+    assert f"daily-{DAY} completed" in lines[0]
     assert f"{read:,} rows read, {loaded:,} loaded" in lines[1]
     assert lines[4].endswith(f"/runs/flow-run/{flow_run(state)}")
 
@@ -225,11 +229,22 @@ def test_a_failed_run(local: Path, webhook: Slack, heard: list[Event]) -> None:
     assert "Nothing was loaded." in summary
     (event,) = of(state, publish.FINISHED, heard)
     assert (event.payload["state"], event.payload["loaded"]) == ("Failed", 0)
+    error = asyncio.run(state.aresult(raise_on_failure=False))
+    assert isinstance(error, RunFailedError)
+    assert [failure.step for failure in error.failures] == ["ingest_customers"]
+    assert event.payload["error"] == json.loads(json.dumps(asdict(error)))
+    # Prefect keeps no result: whoever reads the run's state elsewhere has the words alone.
+    with get_client(sync_client=True) as client:
+        elsewhere = client.read_flow_run(UUID(flow_run(state))).state
+    assert elsewhere
+    told = asyncio.run(error_of(elsewhere))
+    assert told.failures == [Failure("", str(error))]
+    assert str(told) == str(error)
 
     (said,) = webhook.texts  # one message, not another one of the static path
     lines = said.split("\n")
     assert len(lines) == 5
-    assert f"*daily-{DAY}* failed" in lines[0]
+    assert f"daily-{DAY} failed" in lines[0]
     assert lines[1].startswith("ingest_customers failed: ")
     assert "The gate stayed closed" in lines[2]
     assert lines[3].startswith("What to do: ")
@@ -251,7 +266,7 @@ def test_a_refresh_that_failed(local: Path, webhook: Slack) -> None:
     state: State[Any] = asyncio.run(static_data(DAY, return_state=True))  # type: ignore[arg-type]
     assert state.is_failed()
     (said,) = webhook.texts
-    assert f"*static-data-{DAY}* failed" in said
+    assert f"static-data-{DAY} failed" in said
 
 
 @pytest.mark.parametrize("trouble", ["error", "gone", "not configured"])
@@ -274,5 +289,5 @@ def test_slack_never_decides(
     assert state.is_failed()
     assert "ingest_customers failed" in str(state.message)
     assert len(webhook.texts) == (trouble == "error")
-    assert ("Slack was not told" in caplog.text) == (trouble != "not configured")
+    assert ("Slack got no message" in caplog.text) == (trouble != "not configured")
     assert "secret" not in caplog.text

@@ -104,10 +104,14 @@ def test_a_failure_on_a_terminal(local: Path) -> None:
     picture, _, after = program.text().rpartition("cleanup_checkpoints")
     assert "✘ failed" in picture
     assert "gate stayed closed" in picture
-    first, *rest = (line.strip() for line in after.strip().split("\n"))
-    assert first.startswith("✘ ingest_customers failed: customers: missing name")
+    # the failure is what a short screen still shows.
+    places, _, failure = after.partition("✘ ")
+    assert "Prefect's UI" in places
+    first, *rest = (line.strip() for line in failure.strip().split("\n"))
+    assert first.startswith("ingest_customers failed: customers: missing name")
     assert any(line.startswith("What to do: ") for line in rest)
-    assert "The gate stayed closed: no complaint was transformed" in after
+    assert "The gate stayed closed: no complaint was transformed" in failure
+    assert len(rest) < 20
     assert "Traceback" not in program.text()
 
 
@@ -124,7 +128,10 @@ def test_a_failure_in_plain_lines(nights: Nights) -> None:
     assert "held back  open_static_data_gate" in lines
     said = next(n for n, line in enumerate(lines) if line.startswith("✘ "))
     assert lines[said].startswith("✘ ingest_customers failed: ")
-    assert not [line for line in lines[:said] if not re.match(r"[a-z]+( back)? +\S", line)]
+    places = [n for n, line in enumerate(lines) if re.match("SQL prompt|Prefect's UI", line)]
+    assert places == [said - 3, said - 2]
+    steps = lines[: said - 3]
+    assert not [line for line in steps if not re.match(r"[a-z]+( back)? +\S", line)]
 
 
 def test_ctrl_c(local: Path) -> None:

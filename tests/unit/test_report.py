@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from prefect.events import ResourceSpecification
 from prefect.events.schemas.events import Resource
-from prefect.states import Completed, Failed, Pending, State
 
-from tasks.reporting import markdown
+from blocks.errors import Failure, RunFailedError
+from tasks.reporting.markdown import Report, ledger_rows, markdown
 from tasks.reporting.summary import Summary
 
 DAY = date(2025, 11, 21)
@@ -34,10 +34,10 @@ AGENTS = CALLS | {"entity": "agents", "inserted": 1, "updated": 2, "unchanged": 
 ORPHANS = {"entity": "call_logs", "issue": "orphan", "reason": "agent_id is missing", "records": 50}
 
 
-def run(
-    state: State[Any] | None = None, *ledger: dict[str, Any], path: str = "incremental"
-) -> markdown.Run:
-    steps: dict[str, State[Any]] = {"ingest_call_logs": Failed(), "load_call_logs": Pending()}
+def report(
+    error: RunFailedError | None, *ledger: dict[str, Any], path: str = "incremental"
+) -> Report:
+    steps = {"ingest_call_logs": "Failed", "load_call_logs": "held back"}
     summary = Summary(
         DAY,
         list(ledger),
@@ -51,16 +51,11 @@ def run(
         ],
         [{"entity": "call_logs", "field": "call_end_time", "problems": 7}],
     )
-    return markdown.Run("daily-2025-11-21", path, state or Completed(), steps, summary)
-
-
-@pytest.fixture(autouse=True)
-def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(markdown, "flow_run_url", lambda run_id: None)
+    return Report("daily-2025-11-21", path, error, steps, summary)
 
 
 def test_a_completed_run() -> None:
-    text = markdown.markdown(run(None, CALLS))
+    text = markdown(report(None, CALLS))
     assert text.startswith("# Daily run of 2025-11-21: Completed\n")
     assert "**Incremental**: the static path was skipped" in text
     assert "| call_logs | 1,200 | 20 | 0 | 10 | 50 | 1,120 | 7 |" in text
@@ -71,8 +66,8 @@ def test_a_completed_run() -> None:
 
 
 def test_a_failed_run_says_what_failed() -> None:
-    message = "ingest_call_logs failed: Gone. What to do: look. Held back: load_call_logs."
-    text = markdown.markdown(run(Failed(message=message)))
+    error = RunFailedError([Failure("ingest_call_logs", "Gone", todo="look")], ["load_call_logs"])
+    text = markdown(report(error))
     assert "> ingest_call_logs failed: Gone.  \n> What to do: look.  \n> Held back:" in text
     assert "| `ingest_call_logs` | Failed |" in text
     assert "| `load_call_logs` | held back |" in text
@@ -81,18 +76,18 @@ def test_a_failed_run_says_what_failed() -> None:
 
 
 def test_static_rows_are_told_apart() -> None:
-    text = markdown.markdown(run(None, AGENTS, CALLS, path="initial"))
+    text = markdown(report(None, AGENTS, CALLS, path="initial"))
     assert "| agents | 1 | 2 | 1,117 |" in text
     assert "| **all** | 2,400 |" in text
 
 
 def test_numbers_to_the_right_words_to_the_left() -> None:
-    text = markdown.markdown(run(None, CALLS))
+    text = markdown(report(None, CALLS))
     assert "| entity | issue | reason | records |\n| --- | --- | --- | ---: |" in text
 
 
 def test_the_ledger_as_rows() -> None:
-    calls, total = markdown.ledger_rows(run(None, CALLS))
+    calls, total = ledger_rows(report(None, CALLS))
     assert calls["run date"] == "2025-11-21"
     assert (calls["ingest seconds"], calls["load seconds"]) == (0.12, 0.0)
     assert (total["entity"], total["read"], total["new"]) == ("all", 1200, None)

@@ -1,55 +1,46 @@
 """What a Slack message says: five lines, whatever happened."""
 
 from datetime import date
-from typing import Any
 
 import pytest
-from prefect.states import Completed, Crashed, Failed
 
+from blocks.errors import GATE, Failure, RunFailedError
 from tasks import slack
-from tasks.outcome import REPEAT
-from tasks.reporting.markdown import Run
+from tasks.reporting.markdown import Report
 from tasks.reporting.summary import Summary
 
-ONE = "load_agents failed: No database. Where: db:1. What to do: start it."
+ONE = Failure("load_agents", "No database", "db:1", "start it")
 URL = "http://prefect/runs/flow-run/1"
 
 
 @pytest.mark.parametrize(
-    "message",
+    "error",
     [
-        f"{ONE} The gate stayed closed: nothing ran. {REPEAT}",
-        f"{ONE} {ONE} {ONE} {ONE} {ONE} Held back: run_dbt. {REPEAT}",
-        f"run_dbt ended in Crashed: gone. Held back: cleanup_checkpoints. {REPEAT}",
-        "Flow run encountered an exception: RunDateBusyError: Busy. What to do: wait.",
-        "",
+        RunFailedError([ONE], [GATE], gate_closed=True),
+        RunFailedError([ONE] * 5, ["run_dbt"]),
+        RunFailedError([Failure("run_dbt", "Gone", ended="crashed")], ["cleanup_checkpoints"]),
+        RunFailedError([Failure("", "Busy", todo="wait")]),
+        RunFailedError(days={"2025-11-20": RunFailedError([ONE])}, counts="0 of 1 days completed"),
     ],
 )
-def test_a_failure(message: str) -> None:
-    state: Any = Failed(message=message)
-    lines = slack.failure("daily-2025-11-20", state, URL).split("\n")
+def test_a_failure(error: RunFailedError) -> None:
+    lines = slack.failure("daily-2025-11-20 failed", error, URL).split("\n")
     assert len(lines) <= 5
-    assert lines[0] == ":x: *daily-2025-11-20* failed"
+    assert lines[0] == "❌ daily-2025-11-20 failed"
     assert lines[-1] == URL
 
 
 def test_what_failed_comes_before_what_to_do() -> None:
-    state: Any = Failed(message=f"{ONE} The gate stayed closed: nothing ran. {REPEAT}")
-    assert slack.failure("daily", state, None).split("\n")[1:] == [
+    error = RunFailedError([ONE], [GATE], gate_closed=True)
+    assert slack.failure("daily", error, None).split("\n")[1:] == [
         "load_agents failed: No database. Where: db:1.",
-        "The gate stayed closed: nothing ran.",
+        "The gate stayed closed: no complaint was transformed or loaded, dbt did not run.",
         "What to do: start it.",
     ]
 
 
 def test_many_failures_are_counted() -> None:
-    state: Any = Failed(message=" ".join([ONE] * 5))
-    assert "(and 7 more)" in slack.failure("daily", state, None)
-
-
-def test_a_crash() -> None:
-    state: Any = Crashed(message="The process was killed.")
-    assert slack.failure("daily", state, None) == ":x: *daily* crashed\nThe process was killed."
+    assert "(and 7 more)" in slack.failure("daily", RunFailedError([ONE] * 5), None)
 
 
 def test_a_success() -> None:
@@ -62,11 +53,11 @@ def test_a_success() -> None:
         "loaded": 1120,
         "field_problems": 7,
     }
-    run = Run(
-        "daily-2025-11-21", "incremental", Completed(), {}, Summary(date(2025, 11, 21), [row])
+    report = Report(
+        "daily-2025-11-21", "incremental", None, {}, Summary(date(2025, 11, 21), [row]), URL
     )
-    lines = slack.success(run, URL).split("\n")
-    assert lines[0].startswith(":white_check_mark: *daily-2025-11-21* completed (incremental: ")
+    lines = slack.success(report).split("\n")
+    assert lines[0].startswith("✅ daily-2025-11-21 completed (incremental: ")
     assert lines[1:] == [
         "1,200 rows read, 1,120 loaded, 20 exact duplicates",
         "Quarantine: 5.00 % (50 orphan, 10 duplicate_key)",

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.states import Completed, Failed
 from rich.console import Console
 
 from blocks.resources import Resources
@@ -18,9 +17,8 @@ from blocks.stores.local import LocalStore
 from flows.terminal import afterwards
 from flows.terminal.picture import NARROWEST, Picture, load_type
 from flows.terminal.show import plain_line
-from tasks.outcome import REPEAT
 from tasks.reporting.progress import Board, Status, Step, board
-from tasks.reporting.summary import Summary, sentences
+from tasks.reporting.summary import Summary
 
 STATIC = [f"{s}_{e}" for s in ("ingest", "transform", "load") for e in ("customers", "agents")]
 GATE = "open_static_data_gate"
@@ -165,35 +163,6 @@ with Screen() as screen:
     assert (kept.read_text() if noise else "") == ("noise\nmore\n" if noise else "")
 
 
-def test_a_message_taken_apart() -> None:
-    message = (
-        "ingest_customers failed: No name. Where: a.csv. What to do: ask. "
-        "load_agents failed: No database. Where: db:1. What to do: start it. "
-        f"Held back: load_x, run_dbt. The gate stayed closed: nothing ran. {REPEAT}"
-    )
-    assert sentences(message) == [
-        "ingest_customers failed: No name.",
-        "Where: a.csv.",
-        "What to do: ask.",
-        "load_agents failed: No database.",
-        "Where: db:1.",
-        "What to do: start it.",
-        "Held back: load_x, run_dbt.",
-        "The gate stayed closed: nothing ran.",
-        REPEAT,
-    ]
-    began = (
-        "Flow run encountered an exception: RunDateBusyError: Busy. Where: db. What to do: wait."
-    )
-    assert sentences(began) == ["Busy.", "Where: db.", "What to do: wait."]
-    days = "0 of 1 days completed; failed: 2025-11-20. 2025-11-20: load_x failed: Cut. Where: db."
-    assert sentences(days) == [
-        "0 of 1 days completed; failed: 2025-11-20.",
-        "2025-11-20: load_x failed: Cut.",
-        "Where: db.",
-    ]
-
-
 def ledger(entity: str, rows: int, **counts: int) -> dict[str, Any]:
     row: dict[str, Any] = {"entity": entity, "inserted": None}
     return (
@@ -243,8 +212,7 @@ def places(tmp_path: Path, *, failed: bool, **counts: int) -> dict[str, str]:
     summary = Summary(date(2025, 11, 20), [ledger("call_logs", 10, **counts)])
     store = LocalStore(tmp_path)
     resources = Resources("production", store, store, None, "postgresql://me:pw@db/x", "")
-    state: Any = Failed() if failed else Completed()
-    return afterwards.where_to_look(summary, resources, state)
+    return afterwards.where_to_look(summary, resources, completed=not failed)
 
 
 def test_where_to_look(tmp_path: Path) -> None:

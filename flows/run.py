@@ -35,7 +35,7 @@ def checked_run_date(run_date: date | None) -> date:
     """
     today = datetime.now(UTC).date()
     if run_date is None:
-        # a night that waited for a worker until after midnight is still of the day before.
+        # a run that waited for a worker until after midnight still belongs to the day before.
         return min(today, runtime.flow_run.scheduled_start_time.astimezone(UTC).date())
     if run_date > today:
         raise RunDateError(

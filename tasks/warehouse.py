@@ -116,7 +116,7 @@ def _build(resources: Resources) -> Built:
         models += 1
         board.add_rows("run_dbt", 1)
 
-    # unit tests hold the models' logic against made-up rows: `make test` runs them, not the night.
+    # unit tests try the models' logic on made-up rows: `make test` runs them, no daily run does.
     command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
     try:
         with environment_of_dbt(resources.warehouse_dsn):
@@ -140,7 +140,7 @@ def _build(resources: Resources) -> Built:
         raise WarehouseBuildError(
             "; ".join(_said(result) for result in broken) or "dbt did not start building",
             where=f"{PROJECT.name}/ (compiled queries and logs in {target})",
-            todo="run the query to see the rows, mend the data or the model, then run again: "
+            todo="run the query to see the rows, fix the data or the model, then run again: "
             "the conformed tables are loaded already",
         )
     warned = tuple(_said(r) for r in results if str(r.status) == "warn")

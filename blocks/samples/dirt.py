@@ -161,5 +161,5 @@ class Dirt:
 
 
 def padded(row: list[str]) -> list[str]:
-    """The same row for whoever strips outer white space, another one for who doesn't."""
+    """The same row once outer white space is stripped, another one before."""
     return [_PADDED[i % len(_PADDED)](value) for i, value in enumerate(row)]

@@ -53,7 +53,7 @@ def match_columns(entity: Entity, run_date: date, labels: Sequence[str], where: 
 def _there(fields: Sequence[Field], labels: Sequence[str]) -> str:
     """What the source has; its labels only if they are labels.
 
-    A file without its header has a row in its place, whose names and addresses aren't to be told.
+    A file without its header has a row in its place: its names and addresses stay out of messages.
     """
     known = {f.source_label for f in fields} & {normalised(label) for label in labels}
     if labels and 2 * len(known) < len(fields):

@@ -136,7 +136,7 @@ def normalised(label: str) -> str:
 
 
 def is_index(label: str) -> bool:
-    """Whether a source column is a row number that some tool wrote beside the data.
+    """Whether a source column is a row number that some tool wrote with the data.
 
     >>> [is_index(label) for label in ("", "Unnamed: 0", "column1", "index", "call ID")]
     [True, True, True, True, False]

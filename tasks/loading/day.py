@@ -1,4 +1,4 @@
-"""Silver → conformed, for complaints: a day built beside its table, then swapped in whole."""
+"""Silver → conformed, for complaints: a day built next to its table, then swapped in whole."""
 
 import time
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def _no_resuming_after_rejection(
 ) -> Iterator[None]:
     """Forget the batches of a day that PostgreSQL rejected.
 
-    Whoever fixes the cause changes what the rows become: those copied before may not stay.
+    A fix changes what the rows become: those copied before may not stay.
     """
     try:
         yield

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS ops.field_problems (
 );
 
 -- Tables without a key: where a publication takes all tables, PostgreSQL deletes no row of them
--- unless it knows what tells a row from others.
+-- unless it knows how to identify one.
 DO $$
 DECLARE
     name regclass;

@@ -2,7 +2,7 @@
 
 As Prefect starts it, it keeps its state in SQLite, commits once for every state of every task run,
 and refuses (503) requests whose transactions meet; a client asks again two seconds later, and gives
-up in the end. Told what is below, it lets them wait for each other instead, a few milliseconds
+up in the end. With the settings below requests wait for each other instead, a few milliseconds
 (docs/performance.md). A server elsewhere, or on another database, stays as it is.
 """
 

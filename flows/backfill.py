@@ -24,7 +24,7 @@ from tasks.reporting.progress import days as shown
 from tasks.set_up import cleanup_checkpoints
 from tasks.warehouse import all_built, run_dbt
 
-AT_A_TIME = 100  # days under way on a deployment, unless told otherwise
+AT_A_TIME = 100  # days under way on a deployment, unless `parallel` says otherwise
 
 
 @flow(name="backfill", flow_run_name="backfill-{start}-{end}")

@@ -91,6 +91,6 @@ async def _load_again(
 
 
 def _of(task: Any, entity: str, day: date) -> Any:
-    """A stage's task under its name in the graph, its run told apart by the day."""
+    """A stage's task under its name in the graph, its run named by the day."""
     task = named(task, entity)
     return task.with_options(task_run_name=f"{task.name} {day}")

@@ -45,7 +45,7 @@ async def publish(
         page=page_of(runtime.flow_run.id),
     )
     await asyncio.gather(_artifacts(report), asyncio.to_thread(_event, report))
-    if not report.error:  # a failed run tells by itself, whatever ended it
+    if not report.error:  # a failed run sends its own message, whatever ended it
         await slack.tell_of_success(report, platform)
 
 
@@ -82,7 +82,7 @@ async def _artifacts(report: Report) -> None:
 
 
 def _event(report: Report) -> None:
-    """Tell Prefect's automations: docs/deployment.md has two that listen."""
+    """An event for Prefect's automations (docs/deployment.md#alerts)."""
     summary = report.summary
     day, share = summary.run_date, summary.quarantine_share
     try:

@@ -100,7 +100,7 @@ def unexpected(error: Exception) -> TerminalError:
 
 
 class _Rows:
-    """Counts a step's rows; tells the board, and Prefect's UI when the step lasts."""
+    """Counts a step's rows for the board, and for Prefect's UI when the step lasts."""
 
     def __init__(self, name: str, total: int) -> None:
         self.name, self.total, self.done = name, total, 0

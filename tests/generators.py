@@ -1,4 +1,4 @@
-"""Hypothesis strategies for dirty sources of the five entities, and for a whole night of them.
+"""Hypothesis strategies for dirty sources of the five entities, and for a whole run of them.
 
 NUL characters and broken UTF-8 are left out: they are errors, not rows.
 """

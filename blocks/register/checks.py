@@ -116,9 +116,9 @@ def _warehouse(values: Values, name: str) -> str:
 
 def _alerts(values: Values, name: str) -> str:
     if values["alerts"] is None:
-        return "none: nobody hears of failed runs (CORETELECOMS_SLACK_WEBHOOK_URL)"
+        return "none: no messages about failed runs (CORETELECOMS_SLACK_WEBHOOK_URL)"
     also = " and completed" if values["notify_on_success"] else ""
-    return f"the Slack webhook is well-formed (nothing was posted); it hears of failed{also} runs"
+    return f"the Slack webhook is well-formed (nothing was posted), for failed{also} runs"
 
 
 def post(alerts: SlackWebhook, name: str) -> str | CoreTelecomsError:

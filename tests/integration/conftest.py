@@ -124,7 +124,7 @@ def local(
     """The platform `local` with a home and a database of this test's own; gives the home.
 
     The first-run Variable is unset before and after. What dbt has parsed once is there, as it is
-    from the second night on.
+    from the second run on.
     """
     from prefect.variables import Variable
 
@@ -169,7 +169,7 @@ def forker(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> It
 def nights(
     forker: "Forker", postgres: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator["Nights"]:
-    """Two undisturbed nights on sample data, to begin from and to compare with."""
+    """Two undisturbed runs on sample data, to begin from and to compare with."""
     from tests.integration.nights import undisturbed
 
     with undisturbed(forker, postgres, tmp_path_factory.mktemp("nights")) as nights:

@@ -1,7 +1,7 @@
-"""Nights on the embedded default's sample days, each in a process of its own; what they leave.
+"""Daily runs on the embedded default's sample days, each in a process of its own; what they leave.
 
-Two nights run once a session, undisturbed: the first (initial) and the second (incremental), which
-builds the warehouse of both. Tests begin where one of them began or ended, disturb their own night,
+Two of them run once a session, undisturbed: the first (initial) and the second (incremental), which
+builds the warehouse of both. Tests begin where one of them began or ended, disturb their own run,
 and compare what it leaves.
 """
 
@@ -47,7 +47,7 @@ SETTINGS = {"CORETELECOMS_BATCH_ROWS": "100"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a night works: its home with lake and sources, and its database."""
+    """Where a run works: its home with lake and sources, and its database."""
 
     home: Path
     dsn: str
@@ -91,13 +91,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Left:
-    """What a night left: the tables, and the lake's files."""
+    """What a run left: the tables, and the lake's files."""
 
     tables: Tables
     lake: dict[str, pl.DataFrame]
 
     def differences(self, undisturbed: "Left", schemas: tuple[str, ...] = LOADED) -> list[str]:
-        """Tables (of these schemas) and files that are not as an undisturbed night left them."""
+        """Tables (of these schemas) and files that are not as an undisturbed run left them."""
         found, expected = (
             {name: rows for name, rows in left.tables.items() if name.split(".")[0] in schemas}
             for left in (self, undisturbed)
@@ -148,19 +148,19 @@ def published(folder: Path, days: Sequence[date], place: Place) -> dict[str, str
 
 @dataclass
 class Nights:
-    """Starts nights; has the two undisturbed ones' beginnings and ends."""
+    """Starts runs; has the two undisturbed ones' beginnings and ends."""
 
     forker: Forker
-    before: Place  # an empty database and no home: the first night begins here
+    before: Place  # an empty database and no home: the first run begins here
     after_first: Place
     first: Left = field(init=False)
     second: Left = field(init=False)
-    built: FlowRun = field(init=False)  # the second night's, the one that ran dbt
+    built: FlowRun = field(init=False)  # the second run's, the one that ran dbt
     days: dict[date, Tables] = field(init=False)  # complaints and quarantine of both dates
-    seconds: float = field(init=False)  # what a night without dbt takes
+    seconds: float = field(init=False)  # what a run without dbt takes
 
     def start(self, place: Place, run_date: date = SECOND, *options: str, **how: Any) -> Child:
-        """Begin a night in a process of its own; see `Forker.start`."""
+        """Begin a run in a process of its own; see `Forker.start`."""
         arguments = ["--plain", "--run-date", str(run_date), *options]
         how.setdefault("replace", NO_DBT)
         environment: Mapping[str, str] = place.environment | how.pop("environment", {})
@@ -175,7 +175,7 @@ class Nights:
         return self.forker.start("backfill", arguments, place.environment, **how)
 
     def run(self, place: Place, run_date: date = SECOND, *options: str, **how: Any) -> str:
-        """A whole night; what it wrote on the terminal."""
+        """A whole run; what it wrote on the terminal."""
         child = self.start(place, run_date, *options, **how)
         assert child.wait() == 0, child.said
         return child.said
@@ -183,7 +183,7 @@ class Nights:
 
 @contextmanager
 def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
-    """The two undisturbed nights, and all that tests need to begin where they began or ended."""
+    """The two undisturbed runs, and all that tests need to begin where they began or ended."""
     with ExitStack() as places:
         dsn = places.enter_context(new_database(server, "before"))
         empty = Place(folder / "home-before", dsn, server)
@@ -196,7 +196,7 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
         nights.seconds = time.monotonic() - began
         assert Variable.get(FIRST_RUN) == "false"
         nights.first = left_at(after)
-        samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second night
+        samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second run
         with after.copied() as place:
             nights.run(place, replace={})
             nights.second = left_at(place)

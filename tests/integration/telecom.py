@@ -242,7 +242,7 @@ class Run:
 
 @contextmanager
 def open_for_business(folder: Path, dsn: str) -> Iterator[Telecom]:
-    """The telecom on the platform `local`, its first night done; dbt isn't built."""
+    """The telecom on the platform `local`, its first run done; dbt isn't built."""
     telecom = Telecom(folder, dsn)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {

@@ -172,7 +172,7 @@ def test_bad_sources(telecom: Telecom, names: tuple[str, ...]) -> None:
     assert {after[name] for name in others} == {run.id}
 
 
-def test_the_same_file_mended(telecom: Telecom) -> None:
+def test_the_same_file_fixed(telecom: Telecom) -> None:
     tables = telecom.tables()
     telecom.put(t.CALL_LOGS, "")
     assert telecom.run().state.is_failed()

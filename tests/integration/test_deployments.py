@@ -115,10 +115,10 @@ def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
         "replay-quarantine",
     }
     assert deployed.count("successfully created") == len(found)
-    night = found["coretelecoms"]
-    assert night["global_concurrency_limit"]["limit"] == 1
-    assert night["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-    assert [(s["schedule"]["cron"], s["schedule"]["timezone"]) for s in night["schedules"]] == [
+    daily = found["coretelecoms"]
+    assert daily["global_concurrency_limit"]["limit"] == 1
+    assert daily["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert [(s["schedule"]["cron"], s["schedule"]["timezone"]) for s in daily["schedules"]] == [
         ("30 22 * * *", "UTC")
     ]
     assert all(
@@ -153,7 +153,7 @@ def test_the_automations_are_what_was_written(api: Api, deployed: str) -> None:
 
 @pytest.fixture(scope="module")
 def impatient(api: Api, deployed: str) -> list[str]:
-    """Both automations again, with limits that any night exceeds; their names."""
+    """Both automations again, with limits that any run exceeds; their names."""
     late, quarantine = (json.loads(json.dumps(wanted)) for wanted in AUTOMATIONS)
     late["trigger"]["within"] = 10  # seconds: the least there is
     quarantine["trigger"]["match"]["coretelecoms.quarantine-percent"] = ["00*"]
@@ -164,27 +164,27 @@ def impatient(api: Api, deployed: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def two_nights(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
+def two_runs(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
     """Two runs of the nightly deployment, the second one asked for while the first goes on."""
-    night = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
+    daily = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
     parameters = {"platform": "local", "run_date": str(FIRST)}
-    api.post(f"/deployments/{night}/create_flow_run", parameters=parameters)
+    api.post(f"/deployments/{daily}/create_flow_run", parameters=parameters)
 
     def goes_on() -> bool:
         return any(run["state"]["type"] == "RUNNING" for run in api.runs("coretelecoms"))
 
-    wait_for(goes_on, "the first night", server.folder / "worker.log")
+    wait_for(goes_on, "the first run", server.folder / "worker.log")
     command = ("deployment", "run", "daily/coretelecoms", "-p", "platform=local")
     server.prefect(*command, "-p", f"run_date={SECOND}", "--watch")
     return api.runs("coretelecoms")
 
 
-def test_two_nights(server: Server, two_nights: list[dict[str, Any]], database: str) -> None:
-    assert [(run["name"], run["state"]["name"]) for run in two_nights] == [
+def test_two_runs(server: Server, two_runs: list[dict[str, Any]], database: str) -> None:
+    assert [(run["name"], run["state"]["name"]) for run in two_runs] == [
         (f"daily-{FIRST}-initial", "Completed"),
         (f"daily-{SECOND}-incremental", "Completed"),
     ]
-    first, second = two_nights
+    first, second = two_runs
     assert second["start_time"] >= first["end_time"]
     with connect(database) as connection:
         complete = connection.execute(
@@ -197,7 +197,7 @@ def test_two_nights(server: Server, two_nights: list[dict[str, Any]], database: 
 
 
 def test_the_automations_fire(
-    server: Server, api: Api, two_nights: list[dict[str, Any]], impatient: list[str]
+    server: Server, api: Api, two_runs: list[dict[str, Any]], impatient: list[str]
 ) -> None:
     def fired() -> set[str]:
         return {
@@ -210,7 +210,7 @@ def test_the_automations_fire(
 
 
 def test_a_backfill_shares_its_days(
-    server: Server, api: Api, two_nights: list[dict[str, Any]], database: str, postgres: str
+    server: Server, api: Api, two_runs: list[dict[str, Any]], database: str, postgres: str
 ) -> None:
     said = server.run(
         *("flows.backfill", "--from", str(SECOND), "--to", str(LATER[-1])),

@@ -69,7 +69,7 @@ def test_a_later_run_waits_for_nothing(bodies: Bodies) -> None:
 
 
 @pytest.mark.parametrize("stage", ["ingest", "transform", "load"])
-def test_channels_go_beside_each_other(bodies: Bodies, stage: str) -> None:
+def test_channels_run_at_the_same_time(bodies: Bodies, stage: str) -> None:
     Variable.set(FIRST_RUN, "false")
     meet(bodies, *(f"{stage}_{channel}" for channel in CHANNELS))
     end = graph.run_daily()

@@ -1,8 +1,8 @@
 """SIGKILL anywhere: the next run finds, and leaves, what an undisturbed one does.
 
-`forker.py` says how a run is killed at a named place. A night dies again and again, each time
+`forker.py` says how a run is killed at a named place. A run dies again and again, each time
 a step further on one entity's way, so that each run begins where another one died and gets past
-that place; in the end all tables and the lake's files are those of a night that nobody disturbed.
+that place; in the end all tables and the lake's files are those of a run that nobody disturbed.
 (One that dies in dbt is in test_backfill.)
 `CORETELECOMS_TEST_KILLS=200` draws so many random moments.
 """
@@ -72,7 +72,7 @@ def killed(nights: Nights, place: n.Place, kills: Sequence[Kill], **how: Any) ->
         assert child.wait() == -signal.SIGKILL, f"the run never got {kill}: {child.said}"
 
 
-def test_the_first_night(nights: Nights) -> None:
+def test_the_first_run(nights: Nights) -> None:
     Variable.unset(FIRST_RUN)
     with nights.before.copied() as place:
         killed(nights, place, INITIAL, run_date=FIRST)
@@ -82,7 +82,7 @@ def test_the_first_night(nights: Nights) -> None:
 
 
 @pytest.mark.parametrize("kills", OTHERS.values(), ids=OTHERS)
-def test_a_later_night(nights: Nights, kills: Sequence[Kill]) -> None:
+def test_a_later_run(nights: Nights, kills: Sequence[Kill]) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
         killed(nights, place, kills)
@@ -91,7 +91,7 @@ def test_a_later_night(nights: Nights, kills: Sequence[Kill]) -> None:
 
 
 def test_committed_batches_are_not_copied_again(nights: Nights) -> None:
-    """A later night that dies at each step of the call logs, and then while it copies them."""
+    """A later run that dies at each step of the call logs, and then while it copies them."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     rows = len(nights.second.lake[f"silver/call_logs/{SECOND}.parquet"])
     batches = -(-rows // int(n.SETTINGS["CORETELECOMS_BATCH_ROWS"]))
@@ -114,7 +114,7 @@ def test_committed_batches_are_not_copied_again(nights: Nights) -> None:
 
 
 KILLS = int(os.environ.get("CORETELECOMS_TEST_KILLS", "3"))
-# shares of a night's time; each run begins where the one before it died.
+# shares of a run's time; each run begins where the one before it died.
 MOMENTS = [random.Random(kill).uniform(0.1, 1) for kill in range(KILLS)]
 
 

@@ -71,7 +71,7 @@ def test_a_load_goes_on_where_it_stopped_with_other_batches(
     assert_forty_calls(resources)
 
 
-def test_another_source_starts_afresh(resources: Resources, silver: Silver) -> None:
+def test_another_source_starts_from_the_beginning(resources: Resources, silver: Silver) -> None:
     _interrupt(resources, silver, 4)
     rows = calls(10, complaint_category="Network Failure")
     other = call_logs(rows, fingerprint="two").write(resources)
@@ -82,7 +82,7 @@ def test_another_source_starts_afresh(resources: Resources, silver: Silver) -> N
     ]
 
 
-def test_a_completed_day_is_loaded_afresh(resources: Resources, silver: Silver) -> None:
+def test_a_completed_day_is_loaded_from_the_beginning(resources: Resources, silver: Silver) -> None:
     for _ in range(2):
         loaded = load_day(CALL_LOGS, silver, resources)
         assert (loaded.batches_resumed, loaded.batches) == (0, 6)
@@ -139,7 +139,7 @@ def test_a_cut_connection_is_transient_and_the_load_goes_on(
     assert_forty_calls(resources)
 
 
-def test_a_second_load_of_the_day_is_refused_and_told_by_whom(
+def test_a_second_load_of_the_day_is_refused_and_names_the_first(
     resources: Resources, silver: Silver, no_grace: None
 ) -> None:
     with locks.at_work(resources.warehouse_dsn, "call_logs", DAY) as holder:

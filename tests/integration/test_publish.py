@@ -237,9 +237,9 @@ def test_a_failed_run(local: Path, webhook: Slack, heard: list[Event]) -> None:
     with get_client(sync_client=True) as client:
         elsewhere = client.read_flow_run(UUID(flow_run(state))).state
     assert elsewhere
-    told = asyncio.run(error_of(elsewhere))
-    assert told.failures == [Failure("", str(error))]
-    assert str(told) == str(error)
+    shown = asyncio.run(error_of(elsewhere))
+    assert shown.failures == [Failure("", str(error))]
+    assert str(shown) == str(error)
 
     (said,) = webhook.texts  # one message, not another one of the static path
     lines = said.split("\n")

@@ -229,7 +229,7 @@ def test_a_session_token_goes_along(
     assert {request["x-amz-security-token"] for request in s3.headers} == {"a-role-for-an-hour"}
 
 
-def test_credentials_are_asked_for_anew(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_renewed(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     access = Access(from_environment)
     first = access.client()
     assert access.client() is first

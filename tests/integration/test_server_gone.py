@@ -1,4 +1,4 @@
-"""A whole night whose PostgreSQL is stopped hard in the middle of a load, or a build."""
+"""A whole run whose PostgreSQL is stopped hard in the middle of a load, or a build."""
 
 import signal
 import time
@@ -36,7 +36,7 @@ def patient(task: Task[..., Any], entity: str) -> Task[..., Any]:
 
 @pytest.fixture
 def place(nights: Nights) -> Iterator[Place]:
-    """Where the second night begins."""
+    """Where the second run begins."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with nights.after_first.copied() as place:
         yield place
@@ -74,7 +74,7 @@ def test_it_comes_back(nights: Nights, server: Any, place: Place) -> None:
 
 
 def test_in_the_middle_of_dbt(nights: Nights, server: Any, place: Place) -> None:
-    """A night that died there is loaded, and so skipped; the backfill builds the warehouse with it.
+    """A run that died there is loaded, and so skipped; the backfill builds the warehouse with it.
     A build that lost its database is tried again.
     """
     child = nights.start(place, replace={}, kill=Kill("after", n.DBT_QUERY, nth=60))

@@ -102,7 +102,7 @@ def test_long_sheets_come_in_pages(
     )
 
 
-def test_columns_beside_the_header_are_left_out(of_sheet: Resources, google: Google) -> None:
+def test_columns_without_a_header_are_left_out(of_sheet: Resources, google: Google) -> None:
     google.worksheets[0].cells = [HEADER, ["1", "A", "Intern", "Ohio", "", "a note"]]
     landed = land(AGENTS, DAY, of_sheet)
     assert refine(AGENTS, landed, of_sheet).rows == 1

@@ -90,7 +90,7 @@ def test_no_dimension_but_the_calendar_reads_facts(manifest: Manifest) -> None:
     assert readers == {"dim_date"}
 
 
-def test_every_model_has_its_yml_beside_it_and_says_its_grain(manifest: Manifest) -> None:
+def test_every_model_has_its_own_yml_that_says_its_grain(manifest: Manifest) -> None:
     for node in nodes(manifest, "model", "snapshot"):
         sql_file = PROJECT / node["original_file_path"]
         assert sql_file.with_suffix(".yml").exists(), node["name"]

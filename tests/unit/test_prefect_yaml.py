@@ -79,16 +79,16 @@ def _filled(flow: Flow[Any, Any], given: dict[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(needed, "2025-11-20") | given
 
 
-def test_the_night() -> None:
-    (night,) = [d for d in DEPLOYMENTS if d["name"] == "coretelecoms"]
-    assert night["entrypoint"] == "flows.daily.daily"
-    assert night["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
-    (schedule,) = night["schedules"]
+def test_the_daily_run() -> None:
+    (daily,) = [d for d in DEPLOYMENTS if d["name"] == "coretelecoms"]
+    assert daily["entrypoint"] == "flows.daily.daily"
+    assert daily["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    (schedule,) = daily["schedules"]
     assert len(schedule["cron"].split()) == 5
     assert ZoneInfo(schedule["timezone"])
 
 
-def test_only_the_night_is_scheduled() -> None:
+def test_only_the_daily_run_is_scheduled() -> None:
     assert [d["name"] for d in DEPLOYMENTS if "schedules" in d] == ["coretelecoms"]
 
 

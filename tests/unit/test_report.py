@@ -75,7 +75,7 @@ def test_a_failed_run_says_what_failed() -> None:
     assert "docs/runbooks/failed-run.md" in text
 
 
-def test_static_rows_are_told_apart() -> None:
+def test_static_rows_are_counted_apart() -> None:
     text = markdown(report(None, AGENTS, CALLS, path="initial"))
     assert "| agents | 1 | 2 | 1,117 |" in text
     assert "| **all** | 2,400 |" in text

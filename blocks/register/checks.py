@@ -14,11 +14,10 @@ from blocks.errors import ConfigurationError, CoreTelecomsError, TerminalError
 from blocks.platform import opener, sheet_key, store_of
 from blocks.register.parts import Values
 from blocks.resources import located
+from blocks.samples import AGENTS_FILE, WEB_FORMS_SCHEMA
 from blocks.settings import settings
 from blocks.sheets import as_csv, is_sheet
 
-AGENTS_FILE = "agents/agents.csv"  # in the source store, where no other address is given
-WEB_FORMS_SCHEMA = "customer_complaints"
 OLDEST_POSTGRES = 140_000
 
 

@@ -16,9 +16,12 @@ from blocks.stores.local import LocalStore
 
 Row = list[str]
 
+# the published places that registration checks, too (tests/unit/test_contracts.py holds them).
+AGENTS_FILE = "agents/agents.csv"
+WEB_FORMS_SCHEMA = "customer_complaints"
+
 _MARKER = ".as_of"
 _LOCK = 20_251_120  # any number of our own: the advisory lock of a process that makes samples
-_SCHEMA = "customer_complaints"
 
 
 def ensure(sources: Path, dsn: str, run_date: date, *, web_forms: bool = True) -> bool:
@@ -39,7 +42,7 @@ def ensure(sources: Path, dsn: str, run_date: date, *, web_forms: bool = True) -
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         made = [
             _static(store, "customers/customers_dataset.csv", run_date, customers_csv),
-            _static(store, "agents/agents.csv", run_date, agents_csv),
+            _static(store, AGENTS_FILE, run_date, agents_csv),
             _daily(store, f"call logs/call_logs_day_{run_date}.csv", run_date, call_logs_csv),
             _daily(
                 store,
@@ -49,17 +52,21 @@ def ensure(sources: Path, dsn: str, run_date: date, *, web_forms: bool = True) -
             ),
         ]
         name = f"web_form_request_{run_date:%Y_%m_%d}"
-        table = sql.Identifier(_SCHEMA, name)
+        table = sql.Identifier(WEB_FORMS_SCHEMA, name)
         if not web_forms:
             return any(made)
         found = connection.execute(
             "SELECT FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s",
-            (_SCHEMA, name),
+            (WEB_FORMS_SCHEMA, name),
         ).fetchone()
         if found is None:
             # IF NOT EXISTS asks for the right to make one before it looks.
-            if connection.execute("SELECT to_regnamespace(%s)", (_SCHEMA,)).fetchone() == (None,):
-                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(_SCHEMA)))
+            if connection.execute("SELECT to_regnamespace(%s)", (WEB_FORMS_SCHEMA,)).fetchone() == (
+                None,
+            ):
+                connection.execute(
+                    sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(WEB_FORMS_SCHEMA))
+                )
             labels, rows = web_complaints(run_date)
             columns = [sql.SQL("{} text").format(sql.Identifier(label)) for label in labels]
             connection.execute(

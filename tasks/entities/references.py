@@ -65,6 +65,22 @@ class Loaded:
     batches: int = 0  # copied by this attempt; not in the ledger, as the next one
     batches_resumed: int = 0  # found committed by an earlier attempt
 
+    @classmethod
+    def of(cls, silver: Silver, load_seconds: float, **counts: int) -> "Loaded":
+        """The row of a silver file: what it counts, and what its load counted."""
+        return cls(
+            entity=silver.entity,
+            run_date=silver.run_date,
+            rows_read=silver.rows_read,
+            exact_duplicates=silver.exact_duplicates,
+            missing_key=silver.missing_key,
+            duplicate_key=silver.duplicate_key,
+            ingest_seconds=silver.ingest_seconds,
+            transform_seconds=silver.seconds,
+            load_seconds=load_seconds,
+            **counts,
+        )
+
 
 def ledger_columns(*kinds: str) -> dict[str, str]:
     """The ledger's columns of some kinds, with their titles.

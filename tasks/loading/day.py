@@ -49,21 +49,14 @@ def load_day(
             prove_made_from(silver, resources.lake)
             swap_in(connection, entity, silver.run_date)
             locks.prove_held(connection, entity.name, silver.run_date)
-            loaded = Loaded(
-                entity=entity.name,
-                run_date=silver.run_date,
-                rows_read=silver.rows_read,
-                exact_duplicates=silver.exact_duplicates,
-                missing_key=silver.missing_key,
-                duplicate_key=silver.duplicate_key,
+            loaded = Loaded.of(
+                silver,
+                time.monotonic() - started,
                 orphan=orphans.height,
                 loaded=silver.rows - orphans.height,
                 field_problems=field_problems,
                 batches=staged.batches,
                 batches_resumed=staged.batches_resumed,
-                ingest_seconds=silver.ingest_seconds,
-                transform_seconds=silver.seconds,
-                load_seconds=time.monotonic() - started,
             )
             write_ledger(connection, loaded, silver, flow_run_id)
     return loaded

@@ -40,13 +40,9 @@ def load_static(
         field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
         prove_made_from(silver, resources.lake)
         locks.prove_held(connection, entity.name)
-        loaded = Loaded(
-            entity=entity.name,
-            run_date=silver.run_date,
-            rows_read=silver.rows_read,
-            exact_duplicates=silver.exact_duplicates,
-            missing_key=silver.missing_key,
-            duplicate_key=silver.duplicate_key,
+        loaded = Loaded.of(
+            silver,
+            time.monotonic() - started,
             orphan=0,
             loaded=silver.rows,
             field_problems=field_problems,
@@ -54,9 +50,6 @@ def load_static(
             updated=updated,
             unchanged=silver.rows - inserted - updated,
             batches=batches,
-            ingest_seconds=silver.ingest_seconds,
-            transform_seconds=silver.seconds,
-            load_seconds=time.monotonic() - started,
         )
         write_ledger(connection, loaded, silver, flow_run_id)
     return loaded

@@ -61,12 +61,10 @@ def ensure(sources: Path, dsn: str, run_date: date, *, web_forms: bool = True) -
         ).fetchone()
         if found is None:
             # IF NOT EXISTS asks for the right to make one before it looks.
-            if connection.execute("SELECT to_regnamespace(%s)", (WEB_FORMS_SCHEMA,)).fetchone() == (
-                None,
-            ):
-                connection.execute(
-                    sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(WEB_FORMS_SCHEMA))
-                )
+            schema = sql.Identifier(WEB_FORMS_SCHEMA)
+            there = connection.execute("SELECT to_regnamespace(%s)", (WEB_FORMS_SCHEMA,)).fetchone()
+            if there == (None,):
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
             labels, rows = web_complaints(run_date)
             columns = [sql.SQL("{} text").format(sql.Identifier(label)) for label in labels]
             connection.execute(

@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run install test lint format lock backfill psql server bench dbt dbt-docs screenshots clean
+.PHONY: help run install test test-real lint format lock backfill psql server bench dbt dbt-docs screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,11 @@ install: .venv/dev ## install what work on the project needs: .venv with the loc
 ALL := -n logical --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
 test: .venv/dev ## run all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
+
+test-real: .venv/dev ## tests on Debian's own PostgreSQL and PgBouncer (installed if need be)
+	@test -x /usr/sbin/pgbouncer -a -d /usr/lib/postgresql || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -qq --no-install-recommends postgresql pgbouncer; }
+	$(BIN)/python -m pytest tests/real
 
 lint: .venv/dev ## check the code with ruff and mypy
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ from typing import Any
 from prefect import task
 
 from blocks.database import connect
+from blocks.pooler import refuse_pooler
 from blocks.resolving import resolve
 from tasks.loading import tables
 from tasks.reporting.progress import board
@@ -15,9 +16,11 @@ from tasks.stage import OPTIONS, logger, stage
 @task(name="create_all_tables", task_run_name="create_all_tables", **OPTIONS)
 def create_all_tables(platform: str) -> None:
     """Make the schemas and tables that aren't there yet."""
-    with stage("create_all_tables"), _warehouse(platform) as connection:
-        tables.create_all_tables(connection)
-        lost = tables.lost_days(connection)
+    with stage("create_all_tables"):
+        refuse_pooler(resolve(platform).warehouse_dsn)
+        with _warehouse(platform) as connection:
+            tables.create_all_tables(connection)
+            lost = tables.lost_days(connection)
     if lost:
         days = ", ".join(f"{entity} of {day}" for entity, day in lost[:5])
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""

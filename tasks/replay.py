@@ -10,12 +10,12 @@ from psycopg import sql
 
 from blocks.database import Connection, connect
 from blocks.resolving import resolve
-from tasks.cleaning.rules import WHITE_SPACE
 from tasks.entities.contracts import COMPLAINTS
 from tasks.entities.model import Entity
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import landed
 from tasks.loading import tables
+from tasks.loading.keys import cleaned_key
 from tasks.stage import OPTIONS, logger, stage
 
 
@@ -92,15 +92,12 @@ def _freed_of(
             "table": tables.conformed(static),
             "alias": sql.Identifier(f"of {field.name}"),
             "key": sql.Identifier(static.key),
-            "label": sql.Literal(field.name),
-            "white_space": sql.Literal(WHITE_SPACE),  # a record holds values as they came
+            # a record holds values as they came.
+            "value": cleaned_key(sql.SQL("record ->> {}").format(sql.Literal(field.name))),
             "since": sql.Literal(field.since),
         }
         joins.append(
-            sql.SQL(
-                "LEFT JOIN {table} AS {alias} "
-                "ON {alias}.{key} = btrim(record ->> {label}, {white_space})"
-            ).format(**parts)
+            sql.SQL("LEFT JOIN {table} AS {alias} ON {alias}.{key} = {value}").format(**parts)
         )
         there.append(
             sql.SQL("({alias}.{key} IS NOT NULL OR records.run_date < {since})").format(**parts)

@@ -37,9 +37,9 @@ STYLES: list[Callable[[str], str]] = [
 ]
 JSON_LITERALS = [
     *["1319", "1319.0", "13e2", "-0", "0.10", "123456789012345678901234567890", "1E+400"],
-    *["true", "false"],
+    *["true", "false", "NaN", "Infinity", "1763632800000", "1763632800123456"],
 ]
-JSON_NESTED = ['{"a" : [1.50, "é\\n", null, false], "b":{}}', "[]", '["Payments"]', "{}"]
+JSON_NESTED = ['{"a" : [1.50, "é\\n", null, false], "b":{}}', "[]", "[NaN]", '["Payments"]', "{}"]
 MOST_ROWS = 12
 
 

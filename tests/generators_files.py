@@ -21,11 +21,14 @@ def csv_files(draw: st.DrawFn, header: Sequence[str], rows: Grid) -> bytes:
         st.sampled_from([lambda place: False, lambda place: True, lambda place: place % 3 == 0])
     )
     newline = draw(st.sampled_from(["\n", "\r\n"]))
+    grid = [header, *rows]
+    if (again := draw(st.integers(1, 5 * len(grid)))) <= len(grid):
+        grid.insert(again, header)
     lines = [
         ",".join(
             _field(value or "", quote=quoted(number + place)) for place, value in enumerate(row)
         )
-        for number, row in enumerate([header, *rows])
+        for number, row in enumerate(grid)
     ]
     text = newline.join(lines) + draw(st.sampled_from([newline, ""]))
     return draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"])) + text.encode()
@@ -58,22 +61,18 @@ def json_files(draw: st.DrawFn, header: Sequence[str], rows: Grid) -> bytes:
     if shape == "none":
         return b"[]\n"
 
-    # what is null may be left out, as long as each name stands somewhere.
-    may_omit = draw(st.booleans())
     if shape == "columns":
         labels = draw(_labels(len(rows)))
         columns = []
         for place, name in enumerate(header):
-            entries = [
-                (labels[number], value(row[place]))
-                for number, row in enumerate(rows)
-                if not may_omit or row[place] is not None
-            ]
+            entries = [(labels[number], value(row[place])) for number, row in enumerate(rows)]
             if draw(st.integers(0, 9)) == 9:
                 entries = draw(st.permutations(entries))
             columns.append((name, record(entries)))
         return record(columns).encode()
 
+    # what is null may be left out, as long as each name stands somewhere.
+    may_omit = draw(st.booleans())
     complete = draw(st.integers(0, len(rows) - 1))
     records = [
         record(

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.oracle.entities import CHOICES, STATES
 
 WHITE_SPACE = [chr(code) for code in range(0x3001) if chr(code).isspace()]
-ALMOST_WHITE = ["\u200b", "\u2060", "\ufeff", "\u180e", "\u00ad", "\x08", "\x1b"]
-NOTHING = [None, "", " ", "\t\n", "\u00a0", "\u2003\u2028", "\x1c\x85"]
+INVISIBLE = ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff"]
+ALMOST_WHITE = [*INVISIBLE, "\u180e", "\u00ad", "\u200e", "\u2061", "\x08", "\x1b"]
+NOTHING = [None, "", " ", "\t\n", "\u00a0", "\u2003\u2028", "\x1c\x85", "\ufeff", "\u200b \u2060"]
 WORDS_FOR_NOTHING = ["NULL", "null", "None", "NaN", "nan", "N/A", "\\N", "\\.", "-", '"', '""', "0"]
 
 # letters whose case is special, cased non-letters, letters without case, marks, other planes.
@@ -121,7 +122,14 @@ DATES = [
     *["2025-02-29", "1900-02-29", "2025-11-31", "2025-13-01", "2025-00-10", "2025-01-00"],
     *["0000-01-01", "2025-1-1", "20251120", "2025/11/20", "20-11-2025", "25-11-20"],
     *["2025-11-20 24:00:00", "2025-11-20 23:60:00", "2025-11-20 23:59:60", "2025-11-20 10:11"],
-    *["2025-11-20 10:11:12.", "2025-11-20 10:11:12.1234567", "2025-11-20 10:11:12,5"],
+    *["2025-11-20 10:11:12.", "2025-11-20 10:11:12.1234567891", "2025-11-20 10:11:12,5"],
+    *["2025-11-20 10:11:12.1234567", "2025-11-20T10:11:12.123456789+00:00"],
+    *["2025-11-20 01:11:12+02", "2025-11-20T23:11:12-0130", "2025-11-20 01:11:12.25 +05:30"],
+    *["2025-11-20 10:11:12+24", "2025-11-20 10:11:12+00:60", "2025-11-20 10:11:12+1:00"],
+    *["2025-11-20Z", "2025-11-20 10:11:12  Z", "2025-11-20 10:11:12z", "2025-11-20 10:11:12 GMT"],
+    *["0001-01-01 00:59:59+01", "0001-01-01 01:00:00+01", "9999-12-31 23:00:00 -01"],
+    *["1763596800123", "1763596800123456", "1763596800123456789", "9999999999999999999"],
+    *["176359680", "17635968001", "0000000000", "-1763596800", "1763596800.0"],
     *["2025-11-20t10:11:12", "2025-11-20  10:11:12", "2025-11-20\u00a010:11:12"],
     *["2025-11-20T10:11:12Z", "2025-11-20 10:11:12+00", "2025-11-20 10:11:12 UTC"],
     *["2025-11-20 10:11:12 AM", "2025-11-20 1:11:12", "2025-11-20 10:11:12.5 "],
@@ -131,6 +139,8 @@ DATES = [
 KEYS = [
     *["1319", "1319.0", "01319", "1319 ", "x1", "X1", "é", "e\u0301", "NULL", "\\N", "a,b", 'a"b'],
     *["a\nb", "a\\tb", "{1}", "ß", "ss", "a\u200b", "%s", "'"],
+    *["1,319", "1,319.00", "1319.5", "1,31", "1319.", "-5.0", "+7", "0.0", "-0.0", "12,345,678"],
+    *["1.319", "1,319,", "0,319", "1319e0", "١٣١٩.0"],
 ]
 
 
@@ -151,7 +161,7 @@ def _choices(field: str) -> list[str]:
 
 
 POOLS: dict[str, list[str]] = {
-    "kept": KEYS,
+    "key": KEYS,
     "name": NAMES,
     "email": EMAILS,
     "address": [
@@ -167,7 +177,7 @@ POOLS: dict[str, list[str]] = {
     **{field: _choices(field) for field in CHOICES},
 }
 
-_SPACES = st.text(st.sampled_from(WHITE_SPACE), min_size=1, max_size=2)
+_SPACES = st.text(st.sampled_from(WHITE_SPACE + INVISIBLE), min_size=1, max_size=2)
 _MOMENT = st.builds(
     "{:04}-{:02}-{:02}{}".format,
     st.sampled_from([0, 1, 1899, 1900, 2000, 2023, 2024, 2025, 9999]),
@@ -180,9 +190,23 @@ _MOMENT = st.builds(
         st.integers(0, 24),
         st.integers(0, 60),
         st.integers(0, 60),
-        st.just("") | st.text("0123456789", max_size=7).map(".{}".format),
+        st.just("") | st.text("0123456789", max_size=10).map(".{}".format),
     ),
 )
+_ZONED = st.builds(
+    "{}{}{}".format,
+    _MOMENT,
+    st.sampled_from(["", " ", "  "]),
+    st.sampled_from(["Z", "UTC", "z", "+0"])
+    | st.builds(
+        "{}{:02}{}{}".format,
+        st.sampled_from("+-−"),
+        st.integers(0, 25),
+        st.sampled_from(["", ":"]),
+        st.just("") | st.integers(0, 61).map("{:02}".format),
+    ),
+)
+_DIGITS = st.text("0123456789", min_size=9, max_size=20)
 _NOISE: dict[str, st.SearchStrategy[str]] = {
     "email": st.lists(st.sampled_from(EMAIL_PARTS), min_size=1, max_size=8).map("".join),
     "address": st.builds(
@@ -193,8 +217,14 @@ _NOISE: dict[str, st.SearchStrategy[str]] = {
         _SPACES,
         st.sampled_from(ZIP_WORDS),
     ),
-    "date": _MOMENT,
-    "timestamp": _MOMENT,
+    "date": _MOMENT | _ZONED | _DIGITS,
+    "timestamp": _MOMENT | _ZONED | _DIGITS,
+    "key": st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["", "", "-", "+", "0"]),
+        st.lists(st.integers(0, 1500).map(str), min_size=1, max_size=3).map(",".join),
+        st.sampled_from(["", ".", ".0", ".00", ".5", ".01", ",0", ".0.0"]),
+    ),
 }
 
 

@@ -5,6 +5,7 @@ Where one calls Python, it is once a batch, never once a value.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import polars as pl
 
@@ -16,21 +17,45 @@ WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005"
     "\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+OUTER = WHITE_SPACE + "\u200b\u200c\u200d\u2060\ufeff"  # what step 1 strips
+# a whole number as a data frame (1319.0) or a sheet (1,319 or 1,319.00) writes it.
+WHOLE_NUMBER = r"^(0|-?[1-9][0-9]*|-?[1-9][0-9]{0,2}(,[0-9]{3})+)([.]0+)?$"
 _SPACE = "[" + "".join(rf"\x{{{ord(c):x}}}" for c in WHITE_SPACE) + "]"
 _WORD = _SPACE.replace("[", "[^", 1)
 
 _DAY = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
-_TIME = r"[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,6})?"
-_MOMENT = f"^{_DAY}(?:{_TIME})?$"
+_TIME = r"[0-9]{2}:[0-9]{2}:[0-5][0-9]"
+_OFFSET = "(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3])(?::?(?P<minutes>[0-5][0-9]))?"
+_MOMENT = (
+    f"^(?P<day>{_DAY})"
+    f"(?:[ T](?P<time>{_TIME})(?:[.](?P<fraction>[0-9]{{1,9}}))?(?: ?(?:Z|UTC|{_OFFSET}))?)?$"
+)
+_EPOCH = "^(?:[0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19})$"
 _USUAL_MOMENT = f"^{_DAY} [0-9]{{2}}:[0-9]{{2}}:[0-5][0-9]$"
 _SECONDS = "%Y-%m-%d %H:%M:%S"
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)  # noqa: DTZ001
 
 DTYPES = {"date": pl.Date(), "timestamp": pl.Datetime("us"), "text": pl.String()}
 
 
-def stripped(value: pl.Expr) -> pl.Expr:
-    """Without outer white space; empty is null."""
-    return value.str.strip_chars(WHITE_SPACE).replace("", None)
+def stripped(entity: Entity, column: str) -> pl.Expr:
+    """A column after step 1: docs/contract.md#strip and, of keys and references, #keys."""
+    text = pl.col(column).str.strip_chars(OUTER).replace("", None)
+    if column not in entity.keys:
+        return text
+    return text.map_batches(_whole_numbers, return_dtype=pl.String, is_elementwise=True)
+
+
+def _whole_numbers(values: pl.Series) -> pl.Series:
+    """Whole numbers that a tool rewrote, as they were."""
+    # in most files no key has one of these, and one long text is searched faster than many.
+    text = values.str.join("").item()
+    if "." not in text and "," not in text:
+        return values
+    value = pl.col("value")
+    number = value.str.replace(r"[.].*", "").str.replace_all(",", "", literal=True)
+    rewritten = pl.when(value.str.contains(WHOLE_NUMBER)).then(number).otherwise(value)
+    return values.to_frame("value").select(rewritten).to_series().alias(values.name)
 
 
 def cleaned(field: Field) -> pl.Expr:
@@ -109,12 +134,12 @@ def email(value: pl.Expr) -> pl.Expr:
 
 
 def day(value: pl.Expr) -> pl.Expr:
-    """A date, or the day of a timestamp."""
+    """A date, or the day of a timestamp in UTC: docs/contract.md#date."""
     return _by_distinct(value, lambda distinct: _any_moment(distinct).dt.date(), pl.Date())
 
 
 def moment(value: pl.Expr) -> pl.Expr:
-    """A timestamp; a bare date is midnight."""
+    """A timestamp in UTC; a bare date is midnight: docs/contract.md#timestamp."""
     return value.map_batches(_moments, return_dtype=pl.Datetime("us"), is_elementwise=True)
 
 
@@ -131,11 +156,21 @@ def _moments(values: pl.Series) -> pl.Series:
 
 def _any_moment(value: pl.Expr) -> pl.Expr:
     # Polars alone would also take 2025-1-1, +2025-01-01 and a 60th second.
-    text = pl.when(value.str.contains(_MOMENT)).then(value).str.replace("T", " ", literal=True)
-    return pl.coalesce(
-        text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
-        text.str.to_datetime(f"{_SECONDS}%.f", time_unit="us", strict=False),
+    part = value.str.extract_groups(_MOMENT).struct
+    text = pl.concat_str(part.field("day"), part.field("time").fill_null("00:00:00"), separator=" ")
+    fraction = part.field("fraction").fill_null("").str.pad_end(6, "0").str.head(6)
+    ahead = part.field("hours").cast(pl.Int64) * 60 + part.field("minutes").fill_null("0").cast(
+        pl.Int64
     )
+    signed = pl.when(part.field("sign") == "-").then(-ahead).otherwise(ahead).fill_null(0)
+    moment = (
+        text.str.to_datetime(_SECONDS, time_unit="us", strict=False)
+        + pl.duration(microseconds=fraction.cast(pl.Int64), time_unit="us")
+        - pl.duration(minutes=signed, time_unit="us")
+    )
+    epoch = pl.when(value.str.contains(_EPOCH)).then(value)
+    since = epoch.str.head(16).str.pad_end(16, "0").cast(pl.Int64).cast(pl.Datetime("us"))
+    return pl.when(moment.is_between(_FIRST, _LAST)).then(moment).otherwise(since)
 
 
 def _by_distinct(value: pl.Expr, rule: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType) -> pl.Expr:

@@ -101,7 +101,7 @@ class _BronzeFile:
     """A bronze file's contract columns under their canonical names."""
 
     def __init__(self, entity: Entity, bronze: Bronze, lake: Store) -> None:
-        self._key = entity.key
+        self._entity = entity
         self._rows = bronze.rows
         self._lake, self._file = lake, bronze.key
         self._scan = bronze_rows(entity, bronze.run_date, bronze.key, lake)
@@ -124,8 +124,8 @@ class _BronzeFile:
     def keys(self) -> Iterator[pl.Series]:
         """The stripped keys of all rows."""
         for first in range(0, self._rows, SLICE_ROWS):
-            slice_ = self._scan.select(self._key).slice(first, SLICE_ROWS)
-            keys = slice_.select(rules.stripped(pl.col(self._key)))
+            slice_ = self._scan.select(self._entity.key).slice(first, SLICE_ROWS)
+            keys = slice_.select(rules.stripped(self._entity, self._entity.key))
             yield self._read(keys).to_series()
 
     def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -135,7 +135,7 @@ class _BronzeFile:
             if here.len():
                 frame = self._read(self._scan.select(columns).slice(first, SLICE_ROWS))
                 picked = frame[here - first].select(
-                    here.alias("row"), *(rules.stripped(pl.col(c)).alias(c) for c in columns)
+                    here.alias("row"), *(rules.stripped(self._entity, c) for c in columns)
                 )
                 yield detached(picked)
 
@@ -155,8 +155,7 @@ class _Rows:
 
 
 def _sorted_out(entity: Entity, raw: pl.DataFrame, duplicates: Duplicates) -> _Rows:
-    names = [f.name for f in entity.fields]
-    text = raw.with_columns(rules.stripped(pl.col(name)).alias(name) for name in names)
+    text = raw.with_columns(rules.stripped(entity, f.name) for f in entity.fields)
     first = raw["source_row"][0]
     exact = within(duplicates.exact, first, raw.height)
     superseded = within(duplicates.superseded, first, raw.height)

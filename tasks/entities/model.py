@@ -8,7 +8,7 @@ from enum import StrEnum
 class Rule(StrEnum):
     """What cleaning does to a field (docs/contract.md#fields)."""
 
-    TEXT = "text"  # stripped, nothing else: keys and references
+    TEXT = "text"  # as it is: keys and references
     NAME = "name"
     ONE_OF = "one of"
     EMAIL = "email"
@@ -111,6 +111,11 @@ class Entity:
     def references(self) -> dict[Field, "Entity"]:
         """The static entities that rows refer to, by the field that holds their key."""
         return {f: f.references for f in self.fields if f.references}
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The fields that hold a key: its own, and those of the entities it refers to."""
+        return frozenset({self.key, *(f.name for f in self.references)})
 
     def source_on(self, run_date: date) -> str:
         """Key of the file, or name of the table, of a run date."""

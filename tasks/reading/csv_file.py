@@ -23,6 +23,8 @@ BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 256 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _EXACT_ROWS = 50_000
+_MARK = "\ufeff"  # the byte order mark that some tools begin a file with
+_MARK_BYTES = _MARK.encode()
 
 
 @cache
@@ -51,7 +53,10 @@ def read_csv(
     content = Bytes(blocks)
     stream = iter(content) if encoding == "utf-8" else _as_utf8(content, encoding, where)
     labels, rest, line = _header(stream, where, delimiter)
-    return Source(where, content, labels, _frames(rest, stream, labels, line, where, delimiter))
+    source = Source(where, content, labels, iter(()))
+    frames = _frames(rest, stream, labels, line, where, delimiter)
+    source.frames = _without_headers(frames, source)
+    return source
 
 
 def _as_utf8(blocks: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes]:
@@ -86,7 +91,7 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
         head += block
         if head.strip() and len(head) >= 4:
             break
-    if not head.strip(b"\xef\xbb\xbf\r\n \t"):
+    if not head.strip(_MARK_BYTES + b"\r\n \t"):
         raise _unreadable(
             "The file is empty: not even a header line",
             where,
@@ -94,7 +99,7 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
         )
     if kind := looks_like(head):
         raise _unreadable(f"Not CSV: this looks like {kind}", where)
-    head = head.removeprefix(b"\xef\xbb\xbf")
+    head = head.removeprefix(_MARK_BYTES)
     start = len(head) - len(head.lstrip(b"\r\n"))
     line = head[:start].count(b"\n")
     head = head[start:]
@@ -158,6 +163,24 @@ def _frames(
         line += batch.count(b"\n")
 
 
+def _without_headers(frames: Iterator[pl.DataFrame], source: Source) -> Iterator[pl.DataFrame]:
+    """The rows without lines that are the header again: docs/contract.md#header-again."""
+    labels = source.labels
+    # one column says no for nearly every row; the first one's value may begin with a mark.
+    asked = max(range(len(labels)), key=lambda place: (place > 0) * len(labels[place]))
+    for frame in frames:
+        again = (frame.to_series(asked) == labels[asked]).arg_true()
+        for place, label in enumerate(labels if again.len() else ()):
+            values = frame.to_series(place).gather(again).fill_null("")
+            if place == 0:
+                values = values.str.strip_prefix(_MARK)
+            again = again.filter(values == label)
+        if again.len():
+            source.headers_again += again.len()
+            frame = frame.filter(~pl.int_range(pl.len()).is_in(again.implode()))
+        yield frame
+
+
 def _split(rest: bytes, block: bytes) -> tuple[bytes, bytes]:
     """The whole rows of what was left and a further block, and what is left of them.
 
@@ -184,6 +207,8 @@ def _quickly(batch: bytes, names: list[str], delimiter: str) -> pl.DataFrame | N
     schema = {str(position): pl.String for position in range(len(names))}
     if not batch.endswith(b"\n"):
         batch += b"\n"  # without it Polars takes no notice of a comma too many at the very end
+    if batch.startswith(_MARK_BYTES):
+        batch = _MARK_BYTES + batch  # Polars takes one away from wherever a text begins
     try:
         frame = pl.read_csv(batch, has_header=False, schema=schema, separator=delimiter, glob=False)
     except pl.exceptions.PolarsError:

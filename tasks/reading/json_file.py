@@ -19,6 +19,10 @@ class _Number(str):
     """A number or constant as the file spells it."""
 
 
+def _constant(name: str) -> _Number | None:
+    return None if name == "NaN" else _Number(name)  # what pandas has for nothing
+
+
 class _Object(dict[str, Any]):
     """An object that knows the names it holds more than once."""
 
@@ -80,7 +84,7 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
 def _parsed(text: str, where: str) -> Any:
     """The document; newline-delimited records come as a list."""
     decoder = json.JSONDecoder(
-        object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number
+        object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant
     )
     start = len(text) - len(text.lstrip())
     try:
@@ -135,26 +139,34 @@ def _columns(document: Any, where: str) -> dict[str, list[Any]]:
 
 def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
     _refuse_twice(document, where)
-    labels: list[str] = []
-    for values in document.values():
+    first = next(iter(document.values()))
+    labels = list(first)
+    aligned = {}
+    for name, values in document.items():
         if values.twice:
             raise _unreadable("A column of the JSON holds a row's label twice", where)
-        if list(values) != labels:
-            labels = list(dict.fromkeys((*labels, *values)))
-
-    def aligned(values: _Object) -> list[Any]:
-        if list(values) == labels:  # as it is everywhere, save in a damaged file
-            return list(values.values())
-        return [values.get(label) for label in labels]
-
-    return {name: aligned(values) for name, values in document.items()}
+        if values.keys() != first.keys():
+            raise _uneven(document, where)
+        # of columns that hold the same rows in another order each is put into the first one's.
+        same = list(values) == labels
+        aligned[name] = list(values.values()) if same else [values[label] for label in labels]
+    return aligned
 
 
 def _by_position(document: _Object, where: str) -> dict[str, list[Any]]:
     _refuse_twice(document, where)
     if len({len(values) for values in document.values()}) > 1:
-        raise _unreadable("The columns of the JSON differ in length", where)
+        raise _uneven(document, where)
     return dict(document)
+
+
+def _uneven(document: _Object, where: str) -> Exception:
+    rows = ", ".join(f"{name!r}: {len(values):,}" for name, values in document.items())
+    return SchemaDriftError(
+        f"The columns of the JSON don't hold the same rows; how many each has: {rows}",
+        where=where,
+        todo="ask the source's owner for the file again; nothing of it was taken over",
+    )
 
 
 def _by_record(records: list[Any], where: str) -> dict[str, list[Any]]:

@@ -64,6 +64,7 @@ def land(
         "source": source.address,
         "fingerprint": source.bytes.fingerprint,
         "rows": rows,
+        "headers_again": source.headers_again,
         "bytes": source.bytes.size,
         "columns": source.labels,
         "unexpected_columns": unexpected,
@@ -79,20 +80,24 @@ def land(
         fingerprint=source.bytes.fingerprint,
         rows=rows,
         unexpected_columns=unexpected,
-        warnings=_warnings(entity, source.address, rows, unexpected),
+        warnings=_warnings(entity, source, rows, unexpected),
         seconds=time.perf_counter() - started,
     )
 
 
 def _warnings(
-    entity: Entity, address: str, rows: int, unexpected: tuple[str, ...]
+    entity: Entity, source: Source, rows: int, unexpected: tuple[str, ...]
 ) -> tuple[str, ...]:
+    address, again = source.address, source.headers_again
     warnings = []
     if not rows:
         warnings.append(f"{entity.name}: no rows, only the header ({address})")
     if unexpected:
         names = ", ".join(map(repr, unexpected))
         warnings.append(f"{entity.name}: unexpected columns kept out: {names} ({address})")
+    if again:
+        times = f"{again:,} more time{'s' * (again > 1)}"
+        warnings.append(f"{entity.name}: the header stood {times}, left out ({address})")
     return tuple(warnings)
 
 

@@ -54,3 +54,4 @@ class Source:
     bytes: Bytes
     labels: list[str]  # as the source spells them
     frames: Iterator[pl.DataFrame]  # text, columns named by `columns.unique_labels`
+    headers_again: int = 0  # later lines that repeat the header: no rows

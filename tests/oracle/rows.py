@@ -7,6 +7,7 @@ from datetime import date, datetime
 from tests.oracle import values
 from tests.oracle.entities import ENTITIES, Entity
 from tests.oracle.sources import Row
+from tests.oracle.stripping import strip, strip_key
 
 Clean = dict[str, object]
 
@@ -72,7 +73,10 @@ def interpret(
     contents = set()
     for original in rows:
         outcome.rows_read += 1
-        stripped = {column: strip(original[column]) for column in entity.rules}
+        stripped = {
+            column: (strip_key if rule == "key" else strip)(original[column])
+            for column, rule in entity.rules.items()
+        }
         content = tuple(stripped.values())
         if content in contents:
             outcome.exact_duplicates += 1
@@ -103,15 +107,6 @@ def interpret(
             outcome.problems.append(Problem(key, column, value))
         outcome.conformed[key] = clean
     return outcome
-
-
-def strip(value: str | None) -> str | None:
-    """Step 1.
-
-    >>> strip("\\u00a0 None\\x1f"), strip(" \\u2028"), strip("")
-    ('None', None, None)
-    """
-    return (value or "").strip() or None
 
 
 def clean_row(entity: Entity, row: Row) -> tuple[Clean, list[str]]:

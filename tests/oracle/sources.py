@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.oracle.entities import ENTITIES, SOURCE_NAMES
 
@@ -27,14 +27,24 @@ class Table:
 
     rows: list[Row]
     unexpected: tuple[str, ...]
+    headers_again: int = 0  # later lines that repeat the header
 
 
 def read(entity: str, source: bytes) -> Table:
     """The rows of a file: JSON for sm_complaints, CSV for the other entities."""
-    header, rows = (read_json if entity == "sm_complaints" else read_csv)(source)
     if source.strip() == b"[]":
         return Table([], ())  # an array without records has no place to name its columns
-    return tabulate(entity, header, rows)
+    if entity == "sm_complaints":
+        return tabulate(entity, *read_json(source))
+    header, lines = read_csv(source)
+    rows = [line for line in lines if not _repeats(header, line)]
+    return replace(tabulate(entity, header, rows), headers_again=len(lines) - len(rows))
+
+
+def _repeats(header: list[str], line: list[str | None]) -> bool:
+    """Whether a line is the header again; the one of a joined file may begin with its mark."""
+    first, *others = [value or "" for value in line]
+    return [first.removeprefix("\ufeff"), *others] == header
 
 
 def tabulate(entity: str, header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Table:
@@ -109,12 +119,18 @@ def read_json(source: bytes) -> tuple[list[str], list[list[str | None]]]:
 
 
 def _parse(text: str) -> object:
-    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=Number)
+    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_constant)
+
+
+def _constant(name: str) -> Number | None:
+    return None if name == "NaN" else Number(name)
 
 
 def _columns(document: dict[str, dict[str, object]]) -> tuple[list[str], list[list[str | None]]]:
-    labels = dict.fromkeys(label for values in document.values() for label in values)
-    rows = [[_text(values.get(label)) for values in document.values()] for label in labels]
+    first = next(iter(document.values()), {})
+    if any(values.keys() != first.keys() for values in document.values()):
+        raise DriftError("columns of different rows")
+    rows = [[_text(values[label]) for values in document.values()] for label in first]
     return list(document), rows
 
 

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from tests.oracle.entities import CHOICES, STATES
 
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+
 
 def kept(value: str) -> str:
-    """Keys, foreign keys and addresses stay as they are."""
+    """Addresses stay as they are, and so do keys after step 1."""
     return value
 
 
@@ -88,20 +90,51 @@ def timestamp(value: str) -> datetime | None:
     """
     >>> timestamp("2025-11-20T10:11:12.5"), timestamp("2025-02-29")
     (datetime.datetime(2025, 11, 20, 10, 11, 12, 500000), None)
+    >>> timestamp("2025-11-20 01:11:12 +0200")
+    datetime.datetime(2025, 11, 19, 23, 11, 12)
+    >>> timestamp("1763632800"), timestamp("1763632800000999999")
+    (datetime.datetime(2025, 11, 20, 10, 0), datetime.datetime(2025, 11, 20, 10, 0, 0, 999))
     """
+    if value.isascii() and value.isdigit():
+        per_second = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}.get(len(value))
+        if per_second is None:
+            return None
+        return _EPOCH + timedelta(microseconds=int(value) * 10**6 // per_second)
     found = re.fullmatch(
         r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-        r"(?:[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?)?",
+        r"(?:[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?( ?[ZU+-].*)?)?",
         value,
     )
     if not found:
         return None
-    *whole, fraction = (group or "0" for group in found.groups())
-    year, month, day, hour, minute, second = map(int, whole)
+    *whole, fraction, zone = found.groups()
+    year, month, day, hour, minute, second = (int(group or "0") for group in whole)
+    microsecond = int((fraction or "").ljust(6, "0")[:6])
     try:
-        return datetime(year, month, day, hour, minute, second, int(fraction.ljust(6, "0")))  # noqa: DTZ001
-    except ValueError:
+        local = datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001
+        return local - _offset((zone or "Z").removeprefix(" "))
+    except (ValueError, OverflowError):
         return None
+
+
+def _offset(zone: str) -> timedelta:
+    """How far a zone is ahead of UTC; ValueError if it is none.
+
+    >>> _offset("UTC"), _offset("-0330")
+    (datetime.timedelta(0), datetime.timedelta(days=-1, seconds=73800))
+    """
+    if zone in ("Z", "UTC"):
+        return timedelta()
+    sign, digits = zone[0], zone[1:]
+    if len(digits) == 5 and digits[2] == ":":
+        digits = digits[:2] + digits[3:]
+    if not (len(digits) in (2, 4) and digits.isascii() and digits.isdigit()):
+        raise ValueError
+    hours, minutes = int(digits[:2]), int(digits[2:] or "0")
+    if sign not in "+-" or hours > 23 or minutes > 59:
+        raise ValueError
+    ahead = timedelta(hours=hours, minutes=minutes)
+    return -ahead if sign == "-" else ahead
 
 
 def calendar_day(value: str) -> date | None:
@@ -114,7 +147,7 @@ def calendar_day(value: str) -> date | None:
 
 
 RULES: dict[str, Callable[[str], object]] = {
-    "kept": kept,
+    "key": kept,
     "name": name,
     "email": email,
     "address": kept,

@@ -70,6 +70,7 @@ def test_content_lands_unchanged_with_its_manifest(resources: Resources) -> None
         "source": resources.source.uri(CALL_LOGS.source_on(DAY)),
         "fingerprint": hashlib.sha256(data).hexdigest(),
         "rows": 1,
+        "headers_again": 0,
         "bytes": len(data),
         "columns": frame.columns,
         "unexpected_columns": ["Extra"],
@@ -99,6 +100,16 @@ def test_a_header_alone_is_a_day_of_no_rows(resources: Resources) -> None:
         assert bronze_rows(resources, bronze.key).height == 0
         assert len(bronze.warnings) == 1
         assert "no rows" in bronze.warnings[0]
+
+
+def test_a_header_again_is_left_out_counted_and_warned_of(resources: Resources) -> None:
+    put(resources, CUSTOMERS, PEOPLE + "1,a,M,,,,\n" + PEOPLE + "2,b,F,,,,\n" + PEOPLE)
+    bronze = land(CUSTOMERS, DAY, resources)
+    assert bronze_rows(resources, bronze.key)["customer_id"].to_list() == ["1", "2"]
+    assert bronze.rows == manifest(resources, CUSTOMERS)["rows"] == 2
+    assert manifest(resources, CUSTOMERS)["headers_again"] == 2
+    (warning,) = bronze.warnings
+    assert "the header stood 2 more times" in warning
 
 
 def test_landing_again_replaces_both_files(resources: Resources) -> None:

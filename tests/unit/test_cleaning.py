@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tasks.cleaning import rules
 from tasks.cleaning.us_states import STATES
-from tasks.entities.contracts import ENTITIES
+from tasks.entities.contracts import AGENTS, ENTITIES
 from tasks.entities.model import Rule
+from tests.oracle import values as oracle
+from tests.oracle.stripping import strip, strip_key
 
 # of the planes where there are any, yet to come or not; the rest is empty or for private use.
 EVERY_CHARACTER = [
@@ -41,22 +43,76 @@ def one(rule: Callable[[pl.Expr], pl.Expr], value: str) -> Any:
     return each(rule, [value])[0]
 
 
+def stripped(values: list[str | None], column: str = "name") -> list[str | None]:
+    frame = pl.DataFrame({column: values}, schema={column: pl.String})
+    return frame.select(rules.stripped(AGENTS, column))[column].to_list()
+
+
 def test_white_space_is_what_python_strips() -> None:
     assert list(rules.WHITE_SPACE) == [c for c in EVERY_CHARACTER if c.isspace()]
-    assert each(rules.stripped, [c + "x" + c for c in EVERY_CHARACTER]) == [
-        (c + "x" + c).strip() for c in EVERY_CHARACTER
+
+
+def test_every_character_is_stripped_or_kept() -> None:
+    assert stripped([c + "x" + c for c in EVERY_CHARACTER]) == [
+        strip(c + "x" + c) for c in EVERY_CHARACTER
     ]
 
 
 @settings(deadline=None)
 @given(TEXTS)
-def test_stripping_is_pythons(values: list[str | None]) -> None:
-    assert each(rules.stripped, values) == [(v or "").strip() or None for v in values]
+@example([" \u200b \ufeffx\u2060\u200dy\u200c\x1f", "\u200b\ufeff", "\u200e"])
+def test_stripping_is_the_oracles(values: list[str | None]) -> None:
+    assert stripped(values) == [strip(v) for v in values]
 
 
 @pytest.mark.parametrize("word", ["NULL", "None", "NaN", "-", "0"])
 def test_no_word_means_null(word: str) -> None:
-    assert one(rules.stripped, word) == word
+    assert stripped([word]) == [word]
+
+
+NUMBERS = {
+    "1319.0": "1319",
+    "1319.00": "1319",
+    "1,319": "1319",
+    "1,319.0": "1319",
+    "12,345,678": "12345678",
+    "-5.0": "-5",
+    "-1,000": "-1000",
+    "0.0": "0",
+    "\u20031319.0\ufeff": "1319",
+    "123456789012345678901234567890.0": "123456789012345678901234567890",
+}
+NOT_NUMBERS = [
+    *[
+        "1319.5",
+        "01319",
+        "01319.0",
+        "1,31",
+        "1,3190",
+        "1319,000",
+        "1,319,",
+        ",319",
+        "0,319",
+        "01,319",
+    ],
+    *["1319.", ".0", "-.0", "+7", "+7.0", "-0", "-0.0", "--5.0", "- 5.0", "1319.0.0", "1319.01"],
+    *["1.319", "1.319,0", "1 319", "1e3", "1.0e3", "c1.0", "1.0c", "1,31９", "١٣١٩.0", "1.0\n2.0"],
+    *["NaN", "1,319.0,000", "0,000", "00", "00.0", "2025.11.20", "a,b"],
+]
+
+
+def test_a_key_that_a_tool_rewrote_is_the_whole_number_again() -> None:
+    values: list[str | None] = [None, *NUMBERS, *NOT_NUMBERS, "1319", ""]
+    expected = [None, *NUMBERS.values(), *NOT_NUMBERS, "1319", None]
+    assert stripped(values, "agent_id") == expected
+    assert [strip_key(value) for value in values] == expected
+    assert stripped(values) == [strip(value) for value in values]  # elsewhere it is as written
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(st.none() | ODD | st.text("0123456789.,-+ \ufeff", max_size=9), max_size=8))
+def test_keys_are_the_oracles(values: list[str | None]) -> None:
+    assert stripped(values, "agent_id") == [strip_key(v) for v in values]
 
 
 @pytest.mark.parametrize(
@@ -237,10 +293,27 @@ BAD_TIMES = [
     "2025-01-01 23:60:00",
     "2025-01-01 23:59:60",
     "2025-01-01 10:00:00.",
-    "2025-01-01 10:00:00.1234567",
+    "2025-01-01 10:00:00.1234567891",
     "2025-01-01 10:00:00,5",
-    "2025-01-01 10:00:00Z",
-    "2025-01-01T10:00:00+01:00",
+    "2025-01-01 10:00:00z",
+    "2025-01-01 10:00:00  Z",
+    "2025-01-01 10:00:00 GMT",
+    "2025-01-01Z",
+    "2025-01-01 +01:00",
+    "2025-01-01T10:00:00+1",
+    "2025-01-01T10:00:00+1:00",
+    "2025-01-01T10:00:00+24",
+    "2025-01-01T10:00:00+00:60",
+    "2025-01-01T10:00:00.+01",
+    "2025-01-01T10:00:00+01:",
+    "2025-02-29T10:00:00+01",
+    "0001-01-01 00:59:59+01",
+    "9999-12-31 23:00:00-01:00",
+    "176359680",
+    "17635968001",
+    "-1763596800",
+    "1763596800.0",
+    "17635968000000000000",
     "2025-01-01t10:00:00",
     "2025-01-01_10:00:00",
     "2025-02-29 10:00:00",
@@ -262,6 +335,19 @@ GOOD_TIMES = {
         ("1969-12-31 23:59:59.999999", "1969-12-31T23:59:59.999999"),
         ("0001-01-01T00:00:00.1", "0001-01-01T00:00:00.100000"),
         ("9999-12-31 23:59:59.999999", "9999-12-31T23:59:59.999999"),
+        ("2025-11-20 10:11:12.123456789", "2025-11-20T10:11:12.123456"),
+        ("2025-11-20T10:11:12Z", "2025-11-20T10:11:12"),
+        ("2025-11-20 10:11:12.5 UTC", "2025-11-20T10:11:12.5"),
+        ("2025-11-20 01:11:12+02", "2025-11-19T23:11:12"),
+        ("2025-11-20 23:11:12 -0130", "2025-11-21T00:41:12"),
+        ("2024-03-01T00:11:12.25+05:30", "2024-02-29T18:41:12.25"),
+        ("0001-01-01 01:00:00+01", "0001-01-01T00:00:00"),
+        ("1763632800", "2025-11-20T10:00:00"),
+        ("1763632800123", "2025-11-20T10:00:00.123"),
+        ("1763632800123456", "2025-11-20T10:00:00.123456"),
+        ("1763632800123456789", "2025-11-20T10:00:00.123456"),
+        ("0000000000", "1970-01-01T00:00:00"),
+        ("9999999999999999999", "2286-11-20T17:46:39.999999"),
     )
 }
 
@@ -283,6 +369,37 @@ def test_times_of_a_mixed_column() -> None:
     expected = [None, *(None for _ in BAD_TIMES), *GOOD_TIMES.values(), None]
     assert each(rules.moment, values) == expected
     assert each(rules.day, values) == [v and v.date() for v in expected]
+
+
+MOMENTS = st.builds(
+    "{}{}{}{}".format,
+    st.datetimes().map(lambda moment: moment.isoformat(" ")),
+    st.sampled_from(["", " ", "  ", "0", "999"]),
+    st.sampled_from(["", "Z", "UTC", "+", "-"]),
+    st.text("0123456789:", max_size=5),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(MOMENTS | st.text("0123456789", min_size=9, max_size=20), max_size=8))
+def test_moments_are_the_oracles(values: list[str | None]) -> None:
+    expected = [oracle.timestamp(value) for value in values if value]
+    assert each(rules.moment, values) == expected
+    assert each(rules.day, values) == [moment and moment.date() for moment in expected]
+
+
+@settings(deadline=None)
+@given(st.datetimes(timezones=st.timezones()), st.sampled_from(" T"))
+def test_what_python_writes_with_its_offset_is_read(moment: datetime, separator: str) -> None:
+    text = moment.isoformat(separator)
+    ours = one(rules.moment, text)
+    if text[-3] == ":" and text[-6] in "+-":  # offsets of old times may have seconds
+        try:
+            assert ours == moment.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            assert ours is None
+    else:
+        assert ours is None
 
 
 @settings(deadline=None)

@@ -14,9 +14,11 @@ from tests.oracle import (
     Rejected,
     UnreadableError,
     entities,
+    interpret,
     read,
     rows,
     sources,
+    stripping,
     tabulate,
     upsert,
     values,
@@ -26,7 +28,9 @@ from tests.oracle.good import GOOD, cleaned, outcome
 AGENTS = b"iD,NamE,experience,state\n"
 
 
-@pytest.mark.parametrize("module", [entities, rows, sources, values], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "module", [entities, rows, sources, stripping, values], ids=lambda m: m.__name__
+)
 def test_docstring_examples(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -118,13 +122,27 @@ def test_json_array_without_records_is_a_day_of_no_rows() -> None:
 def test_column_oriented_rows_are_aligned_by_label() -> None:
     records = json_records()
     columns = {name: {"7": records[0][name], "3": records[1][name]} for name in records[0]}
-    columns["agent_id"] = {"9": "a9", "7": "a7"}
+    columns["agent_id"] = {"3": "a3", "7": "a7"}
     table = read("sm_complaints", json.dumps(columns).encode())
     assert [(row["complaint_id"], row["agent_id"]) for row in table.rows] == [
         ("k2", "a7"),
-        ("k1", None),
-        (None, "a9"),
+        ("k1", "a3"),
     ]
+
+
+@pytest.mark.parametrize("column", [{"7": "a7"}, {"7": "a7", "9": "a9"}, {}])
+def test_column_oriented_rows_of_other_labels_are_drift(column: dict[str, str]) -> None:
+    records = json_records()
+    columns = {name: {"7": records[0][name], "3": records[1][name]} for name in records[0]}
+    with pytest.raises(DriftError):
+        read("sm_complaints", json.dumps(columns | {"agent_id": column}).encode())
+
+
+@pytest.mark.parametrize("again", ["iD,NamE,experience,state", "\ufeffiD,NamE,experience,state"])
+def test_a_header_again_is_no_row(again: str) -> None:
+    table = read("agents", AGENTS + f"a1,Bo,Senior,Ohio\n{again}\na1,NamE,,\n".encode())
+    assert [row["name"] for row in table.rows] == ["Bo", "NamE"]
+    assert table.headers_again == 1
 
 
 @pytest.mark.parametrize(
@@ -136,6 +154,10 @@ def test_column_oriented_rows_are_aligned_by_label() -> None:
         ("-0", "-0"),
         ("true", "true"),
         ("null", None),
+        ("NaN", None),
+        ("[NaN]", "[null]"),
+        ("-Infinity", "-Infinity"),
+        ('"NaN"', "NaN"),
         ('""', ""),
         ('"caf\\u00e9"', "café"),
         ('{"a" : [1.50, "é", null, false]}', '{"a":[1.50,"é",null,false]}'),
@@ -147,9 +169,30 @@ def test_json_values_as_text(literal: str, text: str | None) -> None:
     assert row["agent_id"] == text
 
 
-def test_step_1_strips_unicode_white_space_and_empties() -> None:
+def test_step_1_strips_white_space_and_empties() -> None:
     row = cleaned("agents", agent_id="\u2003a1\x1c", name="\u00a0", state="")
     assert (row["agent_id"], row["name"], row["state"]) == ("a1", None, None)
+
+
+def test_step_1_strips_invisible_characters_at_the_ends_alone() -> None:
+    row = cleaned("agents", agent_id="\ufeff \u200ba\u200b1\u2060\t", name="\u200c\u200d")
+    assert (row["agent_id"], row["name"]) == ("a\u200b1", None)
+
+
+def test_step_1_knows_a_key_that_a_tool_rewrote() -> None:
+    result = outcome(
+        "call_logs", {"call_id": "1,319.00"}, {"call_id": "1319", "resolution_status": None}
+    )
+    assert [(r.issue, r.record_key, r.record["call_id"]) for r in result.quarantine] == [
+        ("duplicate_key", "1319", "1,319.00")
+    ]
+    rows_ = [{**GOOD["call_logs"], "customer_id": "1319.0", "agent_id": " 7,001"}]
+    (row,) = interpret("call_logs", rows_, {"1319"}, {"7001"}).conformed.values()
+    assert (row["customer_id"], row["agent_id"]) == ("1319", "7001")
+
+
+def test_step_1_leaves_numbers_elsewhere_alone() -> None:
+    assert cleaned("agents", name="1,319.0")["name"] == "1,319.0"
 
 
 @pytest.mark.parametrize("word", ["NULL", "None", "NaN"])

@@ -120,6 +120,39 @@ def test_refuses_what_is_not_in_the_declared_encoding(
         rows_of(data, block, ";", encoding)
 
 
+@pytest.mark.parametrize(
+    ("data", "expected", "again"),
+    [
+        pytest.param("a,b\n1,2\na,b\n3,4\na,b\n", [("1", "2"), ("3", "4")], 2, id="files joined"),
+        pytest.param('"a","b"\n1,2\na,b\n', [("1", "2")], 1, id="quoted once"),
+        pytest.param("\ufeffa,b\n1,2\n\ufeffa,b\n", [("1", "2")], 1, id="with their marks"),
+        pytest.param(",b\n0,2\n,b\n1,3\n", [("0", "2"), ("1", "3")], 1, id="an index"),
+        pytest.param("a,b\na,1\n2,b\nb,a\nA,b\n a,b\n", None, 0, id="other rows"),
+        pytest.param('a,"b""c"\na,"b""c"\n', [], 1, id="quotes in a label"),
+        pytest.param("a\n1\na\n2\n", [("1",), ("2",)], 1, id="one column"),
+        pytest.param("aa,aa\naa,b\naa,aa\n", [("aa", "b")], 1, id="a label twice"),
+        pytest.param("a,,\n,,\na,,\n", [(None, None, None)], 1, id="labels that are empty"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 3, 1 << 20])
+def test_a_header_again_is_no_row(
+    data: str, expected: list[tuple[str | None, ...]] | None, again: int, block: int
+) -> None:
+    encoded = data.encode()
+    if expected is None:
+        expected = by_the_csv_module(encoded, ",")
+    source = read_csv([encoded[i : i + block] for i in range(0, len(encoded), block)], "here.csv")
+    assert [row for frame in source.frames for row in frame.rows()] == expected
+    assert source.headers_again == again
+
+
+def test_a_mark_within_a_file_is_part_of_its_value() -> None:
+    data = "\ufeffa,b\n\ufeff1,2\n\ufeff3,\ufeff4\n\ufeff\ufeff,5\n".encode()
+    expected = [("\ufeff1", "2"), ("\ufeff3", "\ufeff4"), ("\ufeff\ufeff", "5")]
+    for block in range(1, len(data) + 1):
+        assert rows_of(data, block) == expected
+
+
 def test_a_refusal_quotes_no_value() -> None:
     with pytest.raises(SourceUnreadableError) as caught:
         rows_of(b"a,b,c\n1,secret,3\n4,secret\n")
@@ -181,7 +214,9 @@ def test_what_a_csv_writer_wrote_comes_back(
 
 @settings(max_examples=500, deadline=None)
 @given(
-    body=st.lists(st.sampled_from(["a", ",", ";", '"', "\n", "\r\n", "\r", " ", "é"]), max_size=30),
+    body=st.lists(
+        st.sampled_from(["a", ",", ";", '"', "\n", "\r\n", "\r", " ", "é", "\ufeff"]), max_size=30
+    ),
     block=st.integers(1, 40),
     delimiter=st.sampled_from(",;"),
 )

@@ -8,9 +8,9 @@
     {{ return(none) }}
 {% endmacro %}
 
-{% macro build_state_value(expression) %}
+{% macro build_state_value(expression, beside=none) %}
     {#- One value over build_run_dates; none while it isn't built (docs, compile). -#}
-    {% set run_dates = ref('build_run_dates') %}
+    {% set run_dates = _model('build_run_dates', beside) %}
     {% if execute and load_relation(run_dates) %}
         {% set found = run_query('select ' ~ expression ~ ' from ' ~ run_dates) %}
         {{ return(found.columns[0].values()[0]) }}
@@ -24,18 +24,22 @@
     {{ return("date '" ~ value ~ "'" if value else 'null::date') }}
 {% endmacro %}
 
-{% macro static_changed(entity) %}
-    {#- Whether a static entity was loaded since the last build that completed. -#}
-    {{ return(build_state_value("bool_or(is_to_build and entity = '" ~ entity ~ "')")) }}
+{% macro date_literals(dates) %}
+    {#- Dates as a list for `in`; without any, one that no row has. -#}
+    {% set literals = [] %}
+    {% for day in dates %}
+        {% do literals.append("date '" ~ day ~ "'") %}
+    {% endfor %}
+    {{ return(literals | join(', ') or "date 'infinity'") }}
 {% endmacro %}
 
-{% macro complaint_run_dates_to_build() %}
+{% macro complaint_run_dates_to_build(beside=none) %}
     {#- Run dates of complaints loaded since then, as literals: partitions are pruned by them. -#}
     {% set dates = build_state_value(
-        "string_agg(distinct format('date %L', run_date::text), ', ')"
-        ~ " filter (where is_to_build and not is_static)"
+        "string_agg(distinct run_date::text, ',') filter (where is_to_build and not is_static)",
+        beside
     ) %}
-    {{ return(dates or 'null::date') }}
+    {{ return(date_literals(dates.split(',') if dates else [])) }}
 {% endmacro %}
 
 {% macro newest_run_date() -%}

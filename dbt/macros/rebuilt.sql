@@ -1,16 +1,27 @@
-{# The part of a fact or mart that this build makes anew: all that the complaints in
-   `build_complaints` belonged to before it and belong to after it. The same conditions delete the
-   old rows, select the new ones and narrow the tests. Dates go in as literals: with them the planner
-   takes an index or prunes partitions, where a subquery would make it read everything.
-   `beside` is for tests: dbt doesn't look for refs in what narrows them, so they find the work list
-   beside the model they test. #}
+{# The part of a fact or mart that this build makes again. Two kinds of complaints:
+   * those in `build_complaints`, from their whole history: they were in the warehouse before, or are
+     in more than one of the run dates to build;
+   * all others that a run date to build reports: they are new, and that report is their history.
+   Dates go in as literals: with them the planner takes an index or prunes partitions, where a
+   subquery would make it read everything.
+   `beside` is for tests: dbt doesn't look for refs in what narrows them, so they find the build's
+   tables next to the model they test. #}
 
 {% macro _model(name, beside) %}
     {{ return(beside.incorporate(path={'identifier': name}) if beside else ref(name)) }}
 {% endmacro %}
 
-{% macro within_rebuilt_run_dates(run_date, beside=none) -%}
-    {#- Where rows of these complaints can be. -#}
+{% macro _literals(query, of_table) %}
+    {#- The dates that a query over a table of this build gives; while it isn't built, none. -#}
+    {% set dates = [] %}
+    {% if execute and load_relation(of_table) %}
+        {% set dates = run_query(query).columns[0].values() %}
+    {% endif %}
+    {{ return(date_literals(dates)) }}
+{% endmacro %}
+
+{% macro listed_complaints(beside=none) -%}
+    {#- Condition: rows of complaints in the work list, as they are and as they were. -#}
     {%- set work_list = _model('build_complaints', beside) -%}
     {%- set bounds = (none, none) -%}
     {%- if execute and load_relation(work_list) -%}
@@ -21,75 +32,68 @@
     {%- if bounds[0] is none -%}
         false
     {%- else -%}
-        {{ run_date }} between date '{{ bounds[0] }}' and date '{{ bounds[1] }}'
+        last_run_date between date '{{ bounds[0] }}' and date '{{ bounds[1] }}'
+        and complaint_key in (select complaint_key from {{ work_list }})
     {%- endif -%}
 {%- endmacro %}
 
-{% macro rebuilt_complaints(beside=none) -%}
-    {{ within_rebuilt_run_dates('last_run_date', beside) }}
-    and complaint_key in (select complaint_key from {{ _model('build_complaints', beside) }})
+{% macro rebuilt_complaints(relation, beside=none) -%}
+    {#- Rows of the complaints that this build made; with them those of a date that it looked at. -#}
+    {%- set run_dates = complaint_run_dates_to_build(beside) -%}
+    select * from {{ relation }}
+    where last_run_date in ({{ run_dates }})
+    union all
+    select * from {{ relation }}
+    where last_run_date not in ({{ run_dates }}) and {{ listed_complaints(beside) }}
 {%- endmacro %}
 
-{% macro rebuilt_dates(beside=none, complaint_date='complaint_date') -%}
-    {%- set work_list = _model('build_complaints', beside) -%}
-    {%- set dates -%}
-        select distinct format('date %L', complaint_date::text)
-        from (
-            select complaint_date from {{ work_list }}
-            union all
-            select complaint_date from {{ _model('fct_complaints', beside) }}
-            where {{ rebuilt_complaints(beside) }}
-        ) as touched
-        where complaint_date is not null
-    {%- endset -%}
-    {%- set literals = [] -%}
-    {%- if execute and load_relation(work_list) -%}
-        {%- set literals = run_query(dates).columns[0].values() -%}
-    {%- endif -%}
-    {{ complaint_date }} in ({{ literals | join(', ') or 'null::date' }})
+{% macro rebuilt_dates(beside=none) -%}
+    {%- set touched = _model('build_complaint_dates', beside) -%}
+    complaint_date in ({{ _literals('select complaint_date from ' ~ touched, touched) }})
 {%- endmacro %}
 
 {% macro rebuilt_customer_months(beside=none) -%}
     (customer_id, month) in (
-        {{ rebuilt_customer_months_list(beside) }}
+        select customer_id, month from {{ _model('build_customer_months', beside) }}
     )
 {%- endmacro %}
 
-{% macro rebuilt_customer_months_list(beside=none) -%}
-    {#- with the month after each: it holds the change against this one -#}
-    select
-        touched.customer_id,
-        (date_trunc('month', touched.complaint_date) + later.months)::date as month
-    from (
-        select customer_id, complaint_date from {{ _model('build_complaints', beside) }}
-        where complaint_date is not null
-        union all
-        select customer_id, complaint_date from {{ _model('fct_complaints', beside) }}
-        where {{ rebuilt_complaints(beside) }}
-    ) as touched
-    cross join (values (interval '0'), (interval '1 month')) as later (months)
-    group by 1, 2
-{%- endmacro %}
-
-{% macro rebuilt_history() -%}
-    {#- Complaint history of the complaints to rebuild, or all of it. -#}
+{% macro listed_history() -%}
+    {#- Complaint history of the complaints in the work list, or all of it. -#}
+    {%- if not is_incremental() -%}
+    select * from {{ ref('int_complaint_history') }}
+    {%- else -%}
+    {%- set days -%}
+        select
+            complaints.channel,
+            complaints.complaint_id,
+            run_dates.run_date
+        from (
+            select
+                channel,
+                complaint_id,
+                min(first_run_date) as first_run_date,
+                max(last_run_date) as last_run_date
+            from {{ ref('build_complaints') }}
+            group by channel, complaint_id
+        ) as complaints
+        inner join (
+            select distinct run_date from {{ ref('build_run_dates') }} where not is_static
+        ) as run_dates
+            on run_dates.run_date between complaints.first_run_date and complaints.last_run_date
+    {%- endset -%}
     select history.*
     from {{ ref('int_complaint_history') }} as history
-    {%- if is_incremental() %}
     inner join (
-        select
-            channel,
-            complaint_id,
-            min(first_run_date) as first_run_date,
-            max(last_run_date) as last_run_date
-        from {{ ref('build_complaints') }}
-        group by channel, complaint_id
-    ) as rebuilt
-        on history.channel = rebuilt.channel
-        and history.complaint_id = rebuilt.complaint_id
-        and history.run_date between rebuilt.first_run_date and rebuilt.last_run_date
-    where {{ within_rebuilt_run_dates('history.run_date') }}
-    {%- endif %}
+        {{ days }}
+    ) as days
+        on history.channel = days.channel
+        and history.complaint_id = days.complaint_id
+        and history.run_date = days.run_date
+    where history.run_date in (
+        {{ _literals('select distinct run_date from (' ~ days ~ ') as days', ref('build_complaints')) }}
+    )
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro delete_rebuilt(condition) %}
@@ -100,8 +104,40 @@
     {% endif %}
 {% endmacro %}
 
-{% macro delete_all_if_static_changed(entity) %}
-    {% if is_incremental() and static_changed(entity) %}
-        delete from {{ this }}
+{% macro end_overdue_slas() %}
+    {#- Pre-hook of the lifecycle: a new run date ends the time that complaints had, though nobody
+        reported them; the newest one may also be gone again. -#}
+    {% if is_incremental() %}
+    {% set newest = build_state_date(
+        'max(run_date) filter (where not is_static and loaded_at is not null)'
+    ) %}
+    {% set newest_before = build_state_date(
+        'max(run_date) filter (where not is_static and built_loaded_at is not null)'
+    ) %}
+        update {{ this }}
+        set met_sla = case when {{ newest }} > complaint_date + {{ sla_days() }} then false end
+        where
+            resolved_date is null
+            and complaint_date >= least({{ newest }}, {{ newest_before }}) - {{ sla_days() }}
+            and complaint_date < greatest({{ newest }}, {{ newest_before }}) - {{ sla_days() }}
     {% endif %}
 {% endmacro %}
+
+{% macro complaints_to_test(model) -%}
+    {#- For singular tests: a model's complaints of this build in `dbt build`, all in `dbt test`. -#}
+    {{ if_building('(' ~ rebuilt_complaints(ref(model)) ~ ')', ref(model)) }}
+{%- endmacro %}
+
+{% macro run_dates_to_compare() -%}
+    {#- Run dates on which complaints of this build are reported first or last, as literals. -#}
+    {%- set days -%}
+        select unnest(array[first_run_date, last_run_date]) from {{ ref('build_complaints') }}
+        union
+        select run_date from {{ ref('build_run_dates') }} where is_to_build and not is_static
+        union
+        select unnest(array[facts.first_run_date, facts.last_run_date])
+        from {{ ref('fct_complaints') }} as facts
+        where {{ listed_complaints() }}
+    {%- endset -%}
+    {{ _literals(days, ref('build_run_dates')) }}
+{%- endmacro %}

@@ -1,4 +1,4 @@
-{% macro versions_by_run_date(snapshot, natural_key, tracked) -%}
+{% macro versions_by_run_date(snapshot, natural_key, tracked, wanted) -%}
     {#- The versions of a snapshot with validity in run dates. The snapshot keeps the order in which
         changes arrived; run dates may come in any order and more than once, so
         * a refresh for an older run date takes effect on the newest one seen until then: what
@@ -14,6 +14,7 @@
                 order by dbt_valid_from
             ) as takes_effect_on
         from {{ snapshot }}
+        where {{ wanted }}
 
     ),
 

@@ -6,6 +6,7 @@
         unique_key='agent_id',
         check_cols=['experience'],
         updated_at='last_changed_at',
+        post_hook="{{ analyze_if_changed('agents') }}",
     )
 }}
 
@@ -15,9 +16,8 @@ select
     run_date,
     last_changed_at
 from {{ ref('stg_agents') }}
--- without a static load since the last build there is nothing to compare
-{% if not static_changed('agents') and load_relation(this) %}
-where false
+{% if load_relation(this) %}
+where {{ changed_since_built('agents') }}
 {% endif %}
 
 {% endsnapshot %}

@@ -6,6 +6,7 @@
         unique_key='customer_id',
         check_cols=['address'],
         updated_at='last_changed_at',
+        post_hook="{{ analyze_if_changed('customers') }}",
     )
 }}
 
@@ -18,9 +19,8 @@ select
     run_date,
     last_changed_at
 from {{ ref('stg_customers') }}
--- without a static load since the last build there is nothing to compare
-{% if not static_changed('customers') and load_relation(this) %}
-where false
+{% if load_relation(this) %}
+where {{ changed_since_built('customers') }}
 {% endif %}
 
 {% endsnapshot %}

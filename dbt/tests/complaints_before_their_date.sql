@@ -6,7 +6,5 @@ select
     complaint_id,
     complaint_date,
     first_run_date
-from {{ ref('fct_complaints') }}
-where
-    complaint_date > first_run_date
-    and {{ if_building(rebuilt_complaints()) }}
+from {{ complaints_to_test('fct_complaints') }} as complaints
+where complaint_date > first_run_date

@@ -38,18 +38,17 @@ by_agent_and_day as (
 customer_months_of_facts as (
 
     select
-        customer_id,
-        date_trunc('month', complaint_date)::date as month,
+        facts.customer_id,
+        date_trunc('month', facts.complaint_date)::date as month,
         count(*) as complaints,
-        count(*) filter (where resolution_status = 'Resolved') as resolved
+        count(*) filter (where facts.resolution_status = 'Resolved') as resolved
     from {{ ref('fct_complaints') }} as facts
-    where
-        {{ if_building(
-            'exists (select 1 from (' ~ rebuilt_customer_months_list()
-            ~ ') as rebuilt where rebuilt.customer_id = facts.customer_id'
-            ~ ' and facts.complaint_date >= rebuilt.month'
-            ~ " and facts.complaint_date < rebuilt.month + interval '1 month')"
-        ) }}
+    {% if flags.WHICH == 'build' %}
+    inner join {{ ref('build_customer_months') }} as wanted
+        on facts.customer_id = wanted.customer_id
+        and facts.complaint_date >= wanted.month
+        and facts.complaint_date < wanted.month + interval '1 month'
+    {% endif %}
     group by 1, 2
 
 ),

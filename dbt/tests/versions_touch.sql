@@ -3,9 +3,11 @@ with versions as (
 
     select 'customers' as dimension, customer_id as id, valid_from, valid_to, is_current
     from {{ ref('dim_customers') }}
+    where {{ if_building(rebuilt_versions('customers', 'customer_id')) }}
     union all
     select 'agents', agent_id, valid_from, valid_to, is_current
     from {{ ref('dim_agents') }}
+    where {{ if_building(rebuilt_versions('agents', 'agent_id')) }}
 
 ),
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tasks.warehouse import environment, environment_of_dbt
-from tests.integration.warehouse import Warehouse
+from tests.integration.warehouse import Warehouse, on_server
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -51,25 +50,15 @@ def call(key: str, status: str, made: int, who: str = "c2/a2") -> dict[str, Any]
 def project(
     postgres: str, dbt_project: "Manifest", tmp_path_factory: pytest.TempPathFactory
 ) -> Warehouse:
-    """The dbt project on a database of the name that it was parsed for."""
-    server = psycopg.conninfo.conninfo_to_dict(postgres)
-    dsn = f"postgresql://{server['user']}:@/warehouse?host={server['host']}"
-    return Warehouse(dsn, tmp_path_factory.mktemp("dbt"), dbt_project)
+    """The dbt project on the embedded PostgreSQL."""
+    return on_server(postgres, tmp_path_factory.mktemp("dbt"), dbt_project)
 
 
 @pytest.fixture
-def warehouse(postgres: str, project: Warehouse) -> Warehouse:
+def warehouse(project: Warehouse) -> Warehouse:
     """An empty conformance layer in a new database."""
-    _new_database(postgres)
     project.create()
     return project
-
-
-def _new_database(postgres: str) -> None:
-    name = sql.Identifier("warehouse")
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
 
 
 def test_failed_build_is_made_good_by_the_next(warehouse: Warehouse) -> None:

@@ -45,7 +45,12 @@ class Warehouse:
     warnings: list[str] = field(default_factory=list)  # what the last run of dbt warned of
 
     def create(self) -> None:
-        """Make the conformed tables, empty."""
+        """Make the database, in place of one of that name, and the conformed tables, empty."""
+        name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(self.dsn)["dbname"]))
+        server = psycopg.conninfo.make_conninfo(self.dsn, dbname="postgres")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         with psycopg.connect(self.dsn) as connection:
             create_all_tables(connection)
 
@@ -186,6 +191,13 @@ class Warehouse:
             name: self.rows(f"SELECT * FROM analytics.{name} ORDER BY {order}")
             for name, order in MODELS.items()
         }
+
+
+def on_server(server: str, folder: Path, manifest: "Manifest") -> Warehouse:
+    """The dbt project on a server, on a database of the name that it was parsed for."""
+    parts = psycopg.conninfo.conninfo_to_dict(server)
+    dsn = f"postgresql://{parts['user']}:@/warehouse?host={parts['host']}"
+    return Warehouse(dsn, folder, manifest)
 
 
 def _of(table: str, columns: list[str]) -> sql.Composable:

@@ -8,6 +8,8 @@
 }}
 -- depends_on: {{ ref('dim_customers') }}
 -- depends_on: {{ ref('dim_agents') }}
+-- depends_on: {{ ref('stg_customers') }}
+-- depends_on: {{ ref('stg_agents') }}
 -- depends_on: {{ ref('build_run_dates') }}
 
 {% set facts = before_this_build('fct_complaints') %}
@@ -27,26 +29,46 @@ group by channel, complaint_id
 
 {% else %}
 {% set run_dates = complaint_run_dates_to_build() %}
-{% set newest = build_state_date(
-    'max(run_date) filter (where not is_static and loaded_at is not null)'
-) %}
-{% set newest_before = build_state_date(
-    'max(run_date) filter (where not is_static and built_loaded_at is not null)'
-) %}
 
 with reported as (
 
     -- what the changed run dates say now
     select
+        {{ complaint_key() }} as complaint_key,
+        channel,
+        complaint_id,
+        run_date
+    from {{ ref('int_complaint_history') }}
+    where run_date in ({{ run_dates }})
+
+),
+
+reported_again as (
+
+    select
+        reported.channel,
+        reported.complaint_id,
+        reported.run_date as first_run_date,
+        reported.run_date as last_run_date
+    from reported
+    inner join {{ facts }} as fct using (complaint_key)
+
+),
+
+{% if ',' in run_dates %}
+reported_twice as (
+
+    select
         channel,
         complaint_id,
         min(run_date) as first_run_date,
         max(run_date) as last_run_date
-    from {{ ref('int_complaint_history') }}
-    where run_date in ({{ run_dates }})
+    from reported
     group by channel, complaint_id
+    having count(*) > 1
 
 ),
+{% endif %}
 
 held as (
 
@@ -63,46 +85,40 @@ held as (
 
 ),
 
-{% if static_changed('customers') or static_changed('agents') %}
-rekeyed as (
+{% for entity, id, key in [
+    ('customers', 'customer_id', 'customer_key'), ('agents', 'agent_id', 'agent_key')
+] if static_changed(entity) %}
+rekeyed_{{ entity }} as (
 
-    -- a static refresh can bring a version for days that are already built
+    -- a static refresh can bring a version for days that are already built, and for no earlier ones
     select fct.*
     from {{ facts }} as fct
-    left join {{ ref('dim_customers') }} as customer
-        on fct.customer_key = customer.customer_key
-        and {{ valid_on('customer', 'fct.complaint_date') }}
-    left join {{ ref('dim_agents') }} as agent
-        on fct.agent_key = agent.agent_key
-        and {{ valid_on('agent', 'fct.complaint_date') }}
-    where customer.customer_key is null or agent.agent_key is null
-
-),
-{% endif %}
-
-overdue as (
-
-    -- a new run date can end the time a complaint had, though nobody reported it
-    select fct.*
-    from {{ facts }} as fct
+    left join {{ ref('dim_' ~ entity) }} as version
+        on fct.{{ key }} = version.{{ key }}
+        and {{ valid_on('version', 'fct.complaint_date') }}
     where
-        fct.resolution_status is distinct from 'Resolved'
-        and fct.complaint_date >= least({{ newest }}, {{ newest_before }}) - {{ sla_days() }}
-        and fct.complaint_date < greatest({{ newest }}, {{ newest_before }}) - {{ sla_days() }}
+        fct.complaint_date >= {{ build_state_date(
+            "min(run_date) filter (where is_to_build and entity = '" ~ entity ~ "')"
+        ) }}
+        and fct.{{ id }} in ({{ changed_keys(entity, id) }})
+        and version.{{ key }} is null
 
 ),
+{% endfor %}
 
 touched as (
 
-    select channel, complaint_id, first_run_date, last_run_date from reported
+    select channel, complaint_id, first_run_date, last_run_date from reported_again
+    {% if ',' in run_dates %}
     union all
-    select channel, complaint_id, first_run_date, last_run_date from held
-    {% if static_changed('customers') or static_changed('agents') %}
-    union all
-    select channel, complaint_id, first_run_date, last_run_date from rekeyed
+    select channel, complaint_id, first_run_date, last_run_date from reported_twice
     {% endif %}
     union all
-    select channel, complaint_id, first_run_date, last_run_date from overdue
+    select channel, complaint_id, first_run_date, last_run_date from held
+    {% for entity in ['customers', 'agents'] if static_changed(entity) %}
+    union all
+    select channel, complaint_id, first_run_date, last_run_date from rekeyed_{{ entity }}
+    {% endfor %}
 
 ),
 

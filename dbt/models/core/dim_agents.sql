@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_all_if_static_changed('agents') }}",
-        post_hook="{{ analyze_if_whole() }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_versions('agents', 'agent_id')) }}",
+        post_hook="{{ analyze_if_changed('agents') }}",
         indexes=[{'columns': ['agent_id']}],
     )
 }}
@@ -12,13 +12,19 @@
 
 with versions as (
 
-    {{ versions_by_run_date(ref('snap_agents'), 'agent_id', 'experience') }}
+    {{ versions_by_run_date(
+        ref('snap_agents'), 'agent_id', 'experience',
+        rebuilt_versions('agents', 'agent_id') if is_incremental() else 'true',
+    ) }}
 
 ),
 
 agents as (
 
     select * from {{ ref('stg_agents') }}
+    {% if is_incremental() %}
+    where {{ changed_since_built('agents') }}
+    {% endif %}
 
 )
 
@@ -33,6 +39,3 @@ select
     versions.valid_to is null as is_current
 from versions
 inner join agents on versions.agent_id = agents.agent_id
-{% if is_incremental() and not static_changed('agents') %}
-where false
-{% endif %}

@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_all_if_static_changed('customers') }}",
-        post_hook="{{ analyze_if_whole() }}",
+        pre_hook="{{ delete_rebuilt(rebuilt_versions('customers', 'customer_id')) }}",
+        post_hook="{{ analyze_if_changed('customers') }}",
         indexes=[{'columns': ['customer_id']}],
     )
 }}
@@ -12,13 +12,19 @@
 
 with versions as (
 
-    {{ versions_by_run_date(ref('snap_customers'), 'customer_id', 'address') }}
+    {{ versions_by_run_date(
+        ref('snap_customers'), 'customer_id', 'address',
+        rebuilt_versions('customers', 'customer_id') if is_incremental() else 'true',
+    ) }}
 
 ),
 
 customers as (
 
     select * from {{ ref('stg_customers') }}
+    {% if is_incremental() %}
+    where {{ changed_since_built('customers') }}
+    {% endif %}
 
 )
 
@@ -39,6 +45,3 @@ select
     versions.valid_to is null as is_current
 from versions
 inner join customers on versions.customer_id = customers.customer_id
-{% if is_incremental() and not static_changed('customers') %}
-where false
-{% endif %}

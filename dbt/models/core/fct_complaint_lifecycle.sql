@@ -3,16 +3,30 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt(rebuilt_complaints()) }}",
-        post_hook="{{ analyze_if_whole() }}",
-        indexes=[{'columns': ['last_run_date']}],
+        pre_hook=[
+            "{{ delete_rebuilt(listed_complaints()) }}",
+            "{{ end_overdue_slas() }}",
+        ],
+        post_hook="analyze {{ this }} (complaint_date, last_run_date)",
+        indexes=[{'columns': ['complaint_date']}, {'columns': ['last_run_date']}],
     )
 }}
 -- depends_on: {{ ref('build_complaints') }}
+-- depends_on: {{ ref('build_run_dates') }}
 
-with history as (
+with facts as not materialized (
 
-    {{ rebuilt_history() }}
+    {% if is_incremental() %}
+    {{ rebuilt_complaints(ref('fct_complaints')) }}
+    {% else %}
+    select * from {{ ref('fct_complaints') }}
+    {% endif %}
+
+),
+
+history as (
+
+    {{ listed_history() }}
 
 ),
 
@@ -53,58 +67,73 @@ milestones as (
 
 ),
 
-latest as (
+reported_once as (
 
-    select distinct on (channel, complaint_id)
+    select
+        complaint_key,
         channel,
         complaint_id,
+        complaint_date,
         resolution_status,
-        run_date as last_run_date
-    from history
-    order by channel, complaint_id, run_date desc
+        case when resolution_status = 'Backlog' then last_run_date end as backlog_date,
+        case when resolution_status = 'In-Progress' then last_run_date end as in_progress_date,
+        case when resolution_status = 'Blocked' then last_run_date end as blocked_date,
+        case when resolution_status = 'Resolved' then last_run_date end as resolved_date,
+        0 as times_reopened,
+        last_run_date
+    from facts
+    where first_run_date = last_run_date
+
+),
+
+reported_more_often as (
+
+    select
+        facts.complaint_key,
+        facts.channel,
+        facts.complaint_id,
+        facts.complaint_date,
+        facts.resolution_status,
+        milestones.backlog_date,
+        milestones.in_progress_date,
+        milestones.blocked_date,
+        case
+            when facts.resolution_status = 'Resolved' then milestones.resolved_date
+        end as resolved_date,
+        coalesce(milestones.times_reopened, 0)::integer as times_reopened,
+        facts.last_run_date
+    from facts
+    left join milestones using (channel, complaint_id)
+    where facts.first_run_date < facts.last_run_date
 
 ),
 
 complaints as (
 
-    select
-        {{ complaint_key('latest.channel', 'latest.complaint_id') }} as complaint_key,
-        latest.channel,
-        latest.complaint_id,
-        latest.resolution_status,
-        latest.last_run_date,
-        milestones.backlog_date,
-        milestones.in_progress_date,
-        milestones.blocked_date,
-        case
-            when latest.resolution_status = 'Resolved' then milestones.resolved_date
-        end as resolved_date,
-        coalesce(milestones.times_reopened, 0)::integer as times_reopened
-    from latest
-    left join milestones using (channel, complaint_id)
+    select * from reported_once
+    union all
+    select * from reported_more_often
 
 )
 
 select
-    complaints.complaint_key,
-    complaints.channel,
-    complaints.complaint_id,
-    facts.complaint_date,
-    complaints.resolution_status,
-    complaints.backlog_date,
-    complaints.in_progress_date,
-    complaints.blocked_date,
-    complaints.resolved_date,
-    complaints.times_reopened,
-    complaints.in_progress_date - facts.complaint_date as days_to_in_progress,
-    complaints.resolved_date - facts.complaint_date as days_to_resolved,
-    complaints.resolved_date - complaints.in_progress_date as days_in_progress_to_resolved,
+    complaint_key,
+    channel,
+    complaint_id,
+    complaint_date,
+    resolution_status,
+    backlog_date,
+    in_progress_date,
+    blocked_date,
+    resolved_date,
+    times_reopened,
+    in_progress_date - complaint_date as days_to_in_progress,
+    resolved_date - complaint_date as days_to_resolved,
+    resolved_date - in_progress_date as days_in_progress_to_resolved,
     case
-        when complaints.resolved_date is not null
-            then complaints.resolved_date <= facts.complaint_date + {{ sla_days() }}
+        when resolved_date is not null then resolved_date <= complaint_date + {{ sla_days() }}
         -- relative to the newest run date that is loaded, not to today
-        when {{ newest_run_date() }} > facts.complaint_date + {{ sla_days() }} then false
+        when {{ newest_run_date() }} > complaint_date + {{ sla_days() }} then false
     end as met_sla,
-    complaints.last_run_date
+    last_run_date
 from complaints
-inner join {{ ref('fct_complaints') }} as facts using (complaint_key)

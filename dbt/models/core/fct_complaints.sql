@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ delete_rebuilt(rebuilt_complaints()) }}",
-        post_hook="{{ analyze_if_whole() }}",
+        pre_hook="{{ delete_rebuilt(listed_complaints()) }}",
+        post_hook="analyze {{ this }} (customer_id, complaint_date, last_run_date)",
         indexes=[
             {'columns': ['complaint_date']},
             {'columns': ['resolution_date']},
@@ -14,10 +14,11 @@
     )
 }}
 -- depends_on: {{ ref('build_complaints') }}
+-- depends_on: {{ ref('build_run_dates') }}
 
 with history as (
 
-    {{ rebuilt_history() }}
+    {{ listed_history() }}
 
 ),
 
@@ -43,30 +44,54 @@ latest as (
     )
     order by channel, complaint_id, run_date desc
 
+),
+
+complaints as (
+
+    select * from latest
+    {% if is_incremental() %}
+    union all
+    -- not in the work list: this is the only report there is
+    select
+        *,
+        run_date as first_run_date,
+        coalesce(request_date, generation_date, run_date) as complaint_date
+    from {{ ref('int_complaint_history') }} as reported
+    where
+        run_date in ({{ complaint_run_dates_to_build() }})
+        and not exists (
+            select 1
+            from {{ ref('build_complaints') }} as listed
+            where
+                listed.channel = reported.channel
+                and listed.complaint_id = reported.complaint_id
+        )
+    {% endif %}
+
 )
 
 select
-    {{ complaint_key('latest.channel', 'latest.complaint_id') }} as complaint_key,
-    latest.channel,
-    latest.complaint_id,
+    {{ complaint_key('complaints.channel', 'complaints.complaint_id') }} as complaint_key,
+    complaints.channel,
+    complaints.complaint_id,
     customer.customer_key,
     agent.agent_key,
-    latest.customer_id,
-    latest.agent_id,
-    latest.complaint_date,
-    {{ date_key('latest.complaint_date') }} as complaint_date_key,
-    latest.complaint_category,
-    latest.resolution_status,
-    latest.resolution_date,
-    latest.media_channel,
-    latest.call_start_time,
-    latest.call_end_time,
-    latest.first_run_date,
-    latest.run_date as last_run_date
-from latest
+    complaints.customer_id,
+    complaints.agent_id,
+    complaints.complaint_date,
+    {{ date_key('complaints.complaint_date') }} as complaint_date_key,
+    complaints.complaint_category,
+    complaints.resolution_status,
+    complaints.resolution_date,
+    complaints.media_channel,
+    complaints.call_start_time,
+    complaints.call_end_time,
+    complaints.first_run_date,
+    complaints.run_date as last_run_date
+from complaints
 left join {{ ref('dim_customers') }} as customer
-    on latest.customer_id = customer.customer_id
-    and {{ valid_on('customer', 'latest.complaint_date') }}
+    on complaints.customer_id = customer.customer_id
+    and {{ valid_on('customer', 'complaints.complaint_date') }}
 left join {{ ref('dim_agents') }} as agent
-    on latest.agent_id = agent.agent_id
-    and {{ valid_on('agent', 'latest.complaint_date') }}
+    on complaints.agent_id = agent.agent_id
+    and {{ valid_on('agent', 'complaints.complaint_date') }}

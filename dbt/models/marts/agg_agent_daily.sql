@@ -4,10 +4,11 @@
         incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_dates()) }}",
+        post_hook="analyze {{ this }} (complaint_date)",
         indexes=[{'columns': ['complaint_date']}],
     )
 }}
--- depends_on: {{ ref('build_complaints') }}
+-- depends_on: {{ ref('build_complaint_dates') }}
 
 select
     complaints.agent_id,
@@ -18,6 +19,8 @@ select
 from {{ ref('fct_complaints') }} as complaints
 inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
 {% if is_incremental() %}
-where {{ rebuilt_dates(complaint_date='complaints.complaint_date') }}
+where
+    complaints.{{ rebuilt_dates() }}
+    and lifecycle.{{ rebuilt_dates() }}
 {% endif %}
 group by complaints.agent_id, complaints.complaint_date

@@ -4,10 +4,11 @@
         incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_dates()) }}",
+        post_hook="analyze {{ this }} (complaint_date)",
         indexes=[{'columns': ['complaint_date']}],
     )
 }}
--- depends_on: {{ ref('build_complaints') }}
+-- depends_on: {{ ref('build_complaint_dates') }}
 
 select
     complaint_date,

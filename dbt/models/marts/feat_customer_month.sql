@@ -4,22 +4,12 @@
         incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_customer_months()) }}",
+        post_hook="analyze {{ this }} (customer_id, month)",
     )
 }}
--- depends_on: {{ ref('build_complaints') }}
+-- depends_on: {{ ref('build_customer_months') }}
 
-{% if is_incremental() %}
-with wanted as materialized (
-
-    {{ rebuilt_customer_months_list() }}
-
-),
-
-{% else %}
-with
-{% endif %}
-
-complaints as (
+with complaints as (
 
     select
         complaints.customer_id,
@@ -32,15 +22,10 @@ complaints as (
     from {{ ref('fct_complaints') }} as complaints
     inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
     {% if is_incremental() %}
-    -- with the month before, which the change is measured against
-    where exists (
-        select 1
-        from wanted
-        where
-            complaints.customer_id = wanted.customer_id
-            and complaints.complaint_date >= wanted.month - interval '1 month'
-            and complaints.complaint_date < wanted.month + interval '1 month'
-    )
+    inner join {{ ref('build_customer_months') }} as wanted
+        on complaints.customer_id = wanted.customer_id
+        and complaints.complaint_date >= wanted.month
+        and complaints.complaint_date < wanted.month + interval '1 month'
     {% endif %}
 
 ),
@@ -70,6 +55,17 @@ months as (
     from complaints
     group by customer_id, month
 
+),
+
+months_before as (
+
+    select customer_id, month, complaints from months
+    {% if is_incremental() %}
+    -- what this build doesn't make again stands as it is
+    union all
+    select customer_id, month, complaints from {{ this }}
+    {% endif %}
+
 )
 
 select
@@ -88,11 +84,8 @@ select
     months.avg_days_to_resolve::numeric(12, 4) as avg_days_to_resolve,
     months.distinct_agents,
     -- a month without complaints has no row, and counts as none
-    months.complaints - coalesce(month_before.complaints, 0) as complaints_change
+    months.complaints - coalesce(months_before.complaints, 0) as complaints_change
 from months
-left join months as month_before
-    on months.customer_id = month_before.customer_id
-    and months.month = (month_before.month + interval '1 month')::date
-{% if is_incremental() %}
-where (months.customer_id, months.month) in (select customer_id, month from wanted)
-{% endif %}
+left join months_before
+    on months.customer_id = months_before.customer_id
+    and (months.month - interval '1 month')::date = months_before.month

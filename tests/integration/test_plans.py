@@ -1,0 +1,114 @@
+"""No statement of a build costs more than its rows, whatever the statistics of the day before."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.integration.plans import watched
+from tests.integration.warehouse import Warehouse, on_server
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+SMALL, LARGE = 200, 5_000
+CUSTOMERS, AGENTS = 500, 20
+FIRST, SECOND, THIRD = (date(2025, 11, day) for day in (20, 21, 22))
+
+
+def named(server: str | Path) -> str:
+    """What a test's name calls a server."""
+    return f"debian-{server.parent.name}" if isinstance(server, Path) else server
+
+
+@contextmanager
+def debian(programs: Path) -> Iterator[str]:
+    """The DSN of a server of a version that Debian has installed."""
+    with TemporaryDirectory(prefix="coretelecoms-", ignore_cleanup_errors=True) as folder:
+        root = os.geteuid() == 0  # PostgreSQL refuses to run as root
+        if root:
+            shutil.chown(folder, "postgres")
+
+        def run(program: str, *options: str) -> None:
+            command = [str(programs / program), "-D", f"{folder}/data", *options]
+            done = subprocess.run(
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
+                user="postgres" if root else None,
+                cwd=folder,
+            )
+            assert done.returncode == 0, command
+
+        run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+        settings = f"-k {folder} -c listen_addresses= -c fsync=off"
+        run("pg_ctl", "start", "--wait", f"--log={folder}/log", f"--options={settings}")
+        try:
+            yield f"postgresql://postgres:@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "stop", "--mode=immediate")
+
+
+@pytest.fixture(scope="module", params=["embedded", *DEBIAN], ids=named)
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The embedded PostgreSQL, and each version that is installed besides."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("postgres")
+    else:
+        with debian(request.param) as dsn:
+            yield dsn
+
+
+@pytest.fixture
+def warehouse(server: str, dbt_project: "Manifest", tmp_path: Path) -> Iterator[Warehouse]:
+    """A warehouse whose statistics nobody renews but the build itself."""
+    warehouse = on_server(server, tmp_path, dbt_project)
+    warehouse.create()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")
+        connection.execute("SELECT pg_reload_conf()")
+        yield warehouse
+        connection.execute("ALTER SYSTEM RESET autovacuum")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+def calls(first: int, rows: int, day: date, status: str) -> list[dict[str, object]]:
+    """Calls of one day, taken by all agents of all customers."""
+    return [
+        {
+            "call_id": f"call-{number}",
+            "customer_id": f"c{number % CUSTOMERS}",
+            "agent_id": f"a{number % AGENTS}",
+            "complaint_category": "Payments",
+            "resolution_status": status,
+            "request_date": day,
+        }
+        for number in range(first, first + rows)
+    ]
+
+
+def test_large_days_after_a_small_one(warehouse: Warehouse) -> None:
+    """The second day is new altogether; on the third one half of it is reported again."""
+    warehouse.load_people(
+        FIRST,
+        {f"c{number}": "Road" for number in range(CUSTOMERS)},
+        {f"a{number}": "Junior" for number in range(AGENTS)},
+    )
+    warehouse.load_day(FIRST, call_logs=calls(0, SMALL, FIRST, "Backlog"))
+    warehouse.build_models()
+    warehouse.load_day(SECOND, call_logs=calls(SMALL, LARGE, SECOND, "Backlog"))
+    with watched(LARGE // 4) as repeated:
+        warehouse.build()
+        assert repeated == []
+        warehouse.load_day(THIRD, call_logs=calls(SMALL + LARGE // 2, LARGE, THIRD, "Resolved"))
+        warehouse.build()
+    assert repeated == []

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, with errors that people can read and retries can sort."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,9 +36,9 @@ _PATIENCE = {
 }
 
 
-def _patient(dsn: str) -> str:
+def _parts(dsn: str) -> dict[str, Any]:
     try:
-        given = psycopg.conninfo.conninfo_to_dict(dsn)
+        return psycopg.conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         # libpq quotes the part it can't read, which may be the password.
         raise ConfigurationError(
@@ -45,8 +46,21 @@ def _patient(dsn: str) -> str:
             todo="write it as postgresql://user:password@host:port/database, with %-escapes "
             "for special characters (CORETELECOMS_WAREHOUSE_DSN, CORETELECOMS_WEB_FORMS_DSN)",
         ) from None
-    more = {name: value for name, value in _PATIENCE.items() if name not in given}
-    return psycopg.conninfo.make_conninfo(dsn, **more)
+
+
+def _patient(dsn: str) -> str:
+    return psycopg.conninfo.make_conninfo("", **(_PATIENCE | _parts(dsn)))
+
+
+def with_environment(dsn: str) -> str:
+    """The DSN with all that libpq's PG* variables add to it. Raises ConfigurationError."""
+    variables = {
+        option.keyword.decode(): os.environ.get(option.envvar.decode())
+        for option in psycopg.pq.Conninfo.get_defaults()
+        if option.envvar
+    }
+    added = {name: value for name, value in variables.items() if value is not None}
+    return psycopg.conninfo.make_conninfo("", **(added | _parts(dsn)))
 
 
 @contextmanager

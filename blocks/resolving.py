@@ -4,6 +4,7 @@ import os
 import threading
 from pathlib import Path
 
+from blocks.database import with_environment
 from blocks.errors import ConfigurationError
 from blocks.resources import Resources
 from blocks.settings import Settings, settings
@@ -49,6 +50,12 @@ def _local() -> Resources:
     sources = home / "sources"
     source = opened(config.source_url or str(sources))
     lake = opened(config.lake_url or str(home / "lake"))
+    web_forms = config.web_forms_dsn
+    if config.warehouse_dsn is None and web_forms:
+        web_forms = with_environment(web_forms)  # which the embedded default is about to clear
+    for folder in (home, *(home / name for name in ("lake", "sources", "dbt", "logs"))):
+        if not folder.exists():  # one that somebody has opened to others stays so
+            folder.mkdir(mode=0o700, parents=True)
     warehouse = config.warehouse_dsn or embedded.start(home)
     return Resources(
         platform="local",
@@ -56,7 +63,7 @@ def _local() -> Resources:
         lake=lake,
         agents_url=config.agents_url,
         warehouse_dsn=warehouse,
-        web_forms_dsn=config.web_forms_dsn or warehouse,
+        web_forms_dsn=web_forms or warehouse,
         batch_rows=config.batch_rows,
         samples=None if config.source_url else sources,
         sheet_credentials=service_account(config),

@@ -37,6 +37,10 @@ def tell(settings: Mapping[str, str]) -> None:
     """What a server started from here reads; before Prefect is imported. The environment wins."""
     for name, value in settings.items():
         os.environ.setdefault(name, value)
+    # a server of this machine is not asked through a proxy, which would look for it on its own.
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    direct = ",".join(filter(None, (given, "localhost", "127.0.0.1", "::1")))
+    os.environ |= {"no_proxy": direct, "NO_PROXY": direct}
 
 
 def keep_to_one_connection(*, temporary: bool = True) -> None:

@@ -8,22 +8,22 @@ import sys
 
 from blocks.resolving import resolve
 from blocks.settings import settings
-from tasks.warehouse import PROJECT, environment
+from tasks.warehouse import PROJECT, environment_of_dbt
 
 
 def main(arguments: list[str]) -> int:
     """Run dbt with these arguments; its exit code."""
-    os.environ |= environment(resolve().warehouse_dsn)
     folder = settings().home.resolve() / "dbt"
-    os.environ |= {
-        "DBT_PROJECT_DIR": str(PROJECT),
-        "DBT_PROFILES_DIR": str(PROJECT),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-    }
-    from dbt.cli.main import dbtRunner
+    with environment_of_dbt(resolve().warehouse_dsn):
+        os.environ |= {
+            "DBT_PROJECT_DIR": str(PROJECT),
+            "DBT_PROFILES_DIR": str(PROJECT),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        }
+        from dbt.cli.main import dbtRunner
 
-    done = dbtRunner().invoke(arguments)
+        done = dbtRunner().invoke(arguments)
     if done.success and arguments[:2] == ["docs", "generate"]:
         sys.stdout.write(f"Open {folder / 'target' / 'static_index.html'}\n")
     return 0 if done.success else 1

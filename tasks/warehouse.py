@@ -46,7 +46,8 @@ def run_dbt(run_date: date | None, platform: str) -> Built:
             if run_date and _is_built(resources.warehouse_dsn, run_date):
                 logger().info("Built already, together with another run")
                 return Built(0, (), 0.0)
-            built = _build(resources)
+            with environment_of_dbt(resources.warehouse_dsn):
+                built = _build(resources)
         for warning in built.warnings:
             logger().warning(warning)
             board.note(warning)
@@ -119,8 +120,7 @@ def _build(resources: Resources) -> Built:
     # unit tests try the models' logic on made-up rows: `make test` runs them, no daily run does.
     command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
     try:
-        with environment_of_dbt(resources.warehouse_dsn):
-            answer = runner.invoke(command)
+        answer = runner.invoke(command)
     except ValueError:  # what prefect-dbt makes of a dbt that got nowhere
         _ask(resources.warehouse_dsn)
         raise WarehouseBuildError(
@@ -155,16 +155,24 @@ def _ask(dsn: str) -> None:
 
 @contextmanager
 def environment_of_dbt(dsn: str) -> Iterator[None]:
-    """What `dbt/profiles.yml` reads is in the environment during the block, and not after it."""
+    """What `dbt/profiles.yml` reads is in the environment during the block, and not after it.
+
+    What dbt and prefect-dbt would read of another project is not: each of their options has a
+    variable DBT_*.
+    """
+    before = dict(os.environ)
+    theirs = [name for name in before if name.startswith("DBT_")]
     given = environment(dsn)
-    before = {name: os.environ[name] for name in given if name in os.environ}
+    for name in theirs:
+        del os.environ[name]
     os.environ |= given
     try:
         yield
     finally:
-        for name in given:
+        for name in {*given, *theirs}:
             os.environ.pop(name, None)
-        os.environ |= before
+            if name in before:
+                os.environ[name] = before[name]
 
 
 def environment(dsn: str) -> dict[str, str]:

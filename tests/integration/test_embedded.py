@@ -28,8 +28,18 @@ if user == "ordinary" and not os.geteuid():
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-with psycopg.connect(embedded.start(Path(home))) as connection:
+dsn = embedded.start(Path(home))
+with psycopg.connect(dsn) as connection:
     print(connection.execute("SELECT 1").fetchone(), flush=True)
+if not os.geteuid():  # does it let anybody in?
+    if not (other := os.fork()):
+        os.setuid(65533)
+        try:
+            psycopg.connect(dsn)
+            print("somebody else is in", flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(other, 0)
 if killed:
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -48,7 +58,7 @@ def machine() -> Iterator[Path]:
 
 
 def start(
-    machine: Path, user: str, *killed: str, **variables: str
+    machine: Path, user: str, *killed: str, folder: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     if not os.geteuid():
         uid = 65534 if user == "ordinary" else 0
@@ -61,7 +71,7 @@ def start(
         "HOME": home,
     }
     return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", START, home, user, *killed],
+        [sys.executable, "-W", "ignore", "-c", START, str(Path(home, folder)), user, *killed],
         cwd=ROOT,
         env=os.environ | ours | variables,
         capture_output=True,
@@ -109,3 +119,62 @@ def test_where_others_may_replace_files_everywhere_the_error_names_the_variable_
         os.chown(machine / "mine", 65534, 65534)
     done = start(machine, user, XDG_RUNTIME_DIR=str(machine / "mine"))
     assert (done.stdout.strip(), done.returncode) == ("(1,)", 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "user"),
+    [
+        ('a b\'s 50% "$HOME" `id` \\ é', USERS[0]),
+        ("a b's, 50%", USERS[1]),
+        ("long" * 30, USERS[1]),
+    ],
+)
+def test_a_folder_of_any_name_lets_nobody_else_in(folder: str, user: str, machine: Path) -> None:
+    (machine / "tmp").chmod(0o1777)
+    done = start(machine, user, folder=folder)
+    assert (done.stdout, done.returncode) == ("(1,)\n", 0), done.stderr
+    for made in (machine / "tmp").glob("coretelecoms-*"):
+        assert made.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_socket_folder_that_others_can_enter_is_not_used(machine: Path) -> None:
+    (machine / "tmp").chmod(0o1777)
+    assert start(machine, "ordinary", folder="long" * 30).returncode == 0
+    [made] = (machine / "tmp").glob("coretelecoms-*")
+    made.chmod(0o755)
+    done = start(machine, "ordinary", "killed", folder="long" * 30)
+    assert done.stdout == "(1,)\n", done.stderr
+    assert [*made.iterdir()] == []
+    start(machine, "ordinary", folder="long" * 30)
+
+
+OF_ANOTHER_PROJECT = {
+    "LC_ALL": "xx_YY.UTF-8",
+    "LANGUAGE": "xx",
+    "PGSERVICE": "nowhere",
+    "PGHOST": "nowhere.invalid",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGPORT": "6543",
+    "PGDATABASE": "theirs",
+    "PGUSER": "they",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGREQUIREPEER": "they",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGCHANNELBINDING": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGSSLMODE": "verify-full",
+    "PGSSLNEGOTIATION": "direct",
+    "PGGSSENCMODE": "require",
+    "PGCLIENTENCODING": "SQL_ASCII",
+    "PGDATESTYLE": "German",
+    "PGTZ": "Asia/Tokyo",
+    "PGMINPROTOCOLVERSION": "nonsense",
+    "PGDATA": "/nowhere",
+    "PGCTLTIMEOUT": "0",
+}
+
+
+def test_it_hears_no_variable_of_another_project(machine: Path) -> None:
+    (machine / "tmp").chmod(0o1777)
+    done = start(machine, "ordinary", **OF_ANOTHER_PROJECT)
+    assert (done.stdout, done.returncode) == ("(1,)\n", 0), done.stderr

@@ -37,6 +37,24 @@ def test_folders_need_neither_prefect_nor_boto3_nor_sqlalchemy(
     assert (tmp_path / ".coretelecoms" / "lake" / "a").read_bytes() == b"1"
 
 
+def test_what_it_keeps_is_its_owners_alone(tmp_path: Path, database: str) -> None:
+    home = tmp_path / ".coretelecoms"
+    python(
+        "from blocks.resolving import resolve; resolve()",
+        tmp_path,
+        CORETELECOMS_WAREHOUSE_DSN=database,
+    )
+    names = ("lake", "sources", "dbt", "logs")
+    assert {(home / name).stat().st_mode & 0o777 for name in names} == {0o700}
+    (home / "lake").chmod(0o750)  # somebody lets others in
+    python(
+        "from blocks.resolving import resolve; resolve()",
+        tmp_path,
+        CORETELECOMS_WAREHOUSE_DSN=database,
+    )
+    assert (home / "lake").stat().st_mode & 0o777 == 0o750
+
+
 def test_a_dotenv_file_may_hold_all_of_s3(tmp_path: Path, s3: S3) -> None:
     s3.client().put_object(Bucket="lake", Key="telecom/agents.csv", Body=b"iD\n")
     (tmp_path / ".env").write_text(

@@ -268,13 +268,20 @@ _READ = """
 """
 
 
-def test_only_dbt_is_given_the_password(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dbt_alone_is_given_the_password_and_no_other_projects_options(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CORETELECOMS_DBT_PORT", "1")
+    for option in ("TARGET", "PROFILE", "PROFILES_DIR", "FULL_REFRESH", "EMPTY", "ENGINE_STATE"):
+        monkeypatch.setenv(f"DBT_{option}", "of another project")
     before = dict(os.environ)
     dsn = database.replace("postgres:@", "postgres:secret@")
     with suppress(KeyError), environment_of_dbt(dsn):
         assert os.environ["DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"] == "secret"
         assert os.environ["CORETELECOMS_DBT_PORT"] == "5432"
+        assert [name for name in os.environ if name.startswith("DBT_")] == [
+            "DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"
+        ]
         raise KeyError
     assert dict(os.environ) == before
 

@@ -29,7 +29,7 @@ EVERY_PAGE = [
     page for folder in ("*", "docs/**/*", "tests/*") for page in ROOT.glob(f"{folder}.md")
 ]
 STAMPS = ("uv", "run", "dev")  # of the Makefile: what is installed
-BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n+)?```sh\n(?P<text>.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n+)? *```sh\n(?P<text>.*?)```", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,14 @@ from blocks.resolving import forget
 from blocks.settings import settings
 from flows.daily import daily
 from tasks import gate, ingest, load, set_up, transform, warehouse
+from tasks.entities.contracts import COMPLAINTS
 from tasks.entities.references import Bronze, Loaded, Silver
 from tasks.loading import tables
 from tests.conftest import new_database
 from tests.integration.forker import nothing
 
 RUN_DATE = date(2025, 11, 21)
-CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
+CHANNELS = tuple(entity.name for entity in COMPLAINTS)
 
 SET_UP = ("create_all_tables", "clear_staging", "determine_load_type")
 STATIC = (

@@ -29,6 +29,7 @@ from blocks.settings import settings
 from flows.daily import daily
 from flows.static_data import static_data
 from tasks import publish, stage, warehouse
+from tasks.entities.contracts import COMPLAINTS
 from tasks.loading import locks
 from tasks.outcome import error_of
 from tests.integration.forker import nothing
@@ -36,7 +37,7 @@ from tests.integration.slack_double import Slack, slack
 
 DAY = date(2025, 11, 20)
 MATERIALIZED = "prefect.asset.materialization.succeeded"
-CHANNELS = ("call_logs", "sm_complaints", "web_complaints")
+CHANNELS = tuple(entity.name for entity in COMPLAINTS)
 GRAPH: dict[str, set[str]] = {
     "create_all_tables": set(),
     "clear_staging": {"create_all_tables"},

@@ -89,6 +89,6 @@ def test_a_field_is_asked_for_since_its_date() -> None:
 
 def test_a_channel_is_asked_for_since_its_date(monkeypatch: pytest.MonkeyPatch) -> None:
     late = replace(CALL_LOGS, name="late", since=SINCE)
-    monkeypatch.setattr(contracts, "COMPLAINTS", (*COMPLAINTS, late))
-    assert contracts.complaints_on(BEFORE) == COMPLAINTS
-    assert contracts.complaints_on(SINCE) == (*COMPLAINTS, late)
+    monkeypatch.setattr(contracts, "COMPLAINTS", (CALL_LOGS, late))
+    assert contracts.complaints_on(BEFORE) == (CALL_LOGS,)
+    assert contracts.complaints_on(SINCE) == (CALL_LOGS, late)

@@ -1,13 +1,20 @@
 """The web-forms table is read as text, whole, in physical order."""
 
 from collections.abc import Callable, Iterator
+from time import sleep
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from blocks.database import Connection, connect
-from blocks.errors import DatabaseUnavailableError, SourceMissingError
+from blocks.errors import (
+    ConfigurationError,
+    DatabaseUnavailableError,
+    SourceMissingError,
+    TerminalError,
+)
+from tasks.reading import table as module
 from tasks.reading.table import read_table
 
 TABLE = sql.Identifier("customer_complaints", "forms")
@@ -74,6 +81,143 @@ def test_a_view_is_read_too(connection: Connection) -> None:
 def test_a_missing_table_is_named(connection: Connection) -> None:
     with pytest.raises(SourceMissingError, match=r"no table customer_complaints\.forms"):
         rows_of(connection)
+
+
+MANY_TYPES = {
+    "timestamptz": ("'2025-11-20 01:00:00.123456+05:30'", "2025-11-19 19:30:00.123456+00"),
+    "timestamp": ("'2025-11-20 01:00:00'", "2025-11-20 01:00:00"),
+    "date": ("'2025-11-20'", "2025-11-20"),
+    "numeric": ("1319.0", "1319.0"),
+    "numeric(10,2)": ("1319", "1319.00"),
+    "bigint": ("1319", "1319"),
+    "float8": ("1319", "1319"),
+    "uuid": ("'00000000-0000-0000-0000-000000000001'", "00000000-0000-0000-0000-000000000001"),
+    "jsonb": ("""'{"a": [1.50]}'""", '{"a": [1.50]}'),
+    "text[]": ("'{a,\"b c\"}'", '{a,"b c"}'),
+    "character(3)": ("'a'", "a"),
+    "mood": ("'fine'", "fine"),
+    "whole": ("7", "7"),
+    "pair": ("(1,'x')", "(1,x)"),
+    "bytea": ("'a'", "\\x61"),
+    "interval": ("'36 hours'", "36:00:00"),
+    "tstzrange": ("'[2025-11-20 00:00+01,)'", '["2025-11-19 23:00:00+00",)'),
+}
+
+
+def test_every_type_is_the_text_that_postgres_shows_in_utc(connection: Connection) -> None:
+    connection.execute("CREATE TYPE mood AS ENUM ('fine')")
+    connection.execute("CREATE TYPE pair AS (a int, b text)")
+    connection.execute("CREATE DOMAIN whole AS int CHECK (value > 0)")
+    connection.execute("SET TimeZone = 'Asia/Tokyo'")
+    columns = ", ".join(f"c{place} {kind}" for place, kind in enumerate(MANY_TYPES))
+    connection.execute(f"CREATE TABLE customer_complaints.forms ({columns})")
+    values = ", ".join(value for value, _ in MANY_TYPES.values())
+    connection.execute(f"INSERT INTO customer_complaints.forms VALUES ({values})")
+    assert rows_of(connection)[1] == tuple(text for _, text in MANY_TYPES.values())
+
+
+def test_a_partitioned_table_is_read_too(connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE customer_complaints.forms (a int, b text) PARTITION BY LIST (a)"
+    )
+    for part in (1, 2):
+        connection.execute(
+            f"CREATE TABLE part_{part} PARTITION OF customer_complaints.forms "
+            f"FOR VALUES IN ({part})"
+        )
+    connection.execute("INSERT INTO customer_complaints.forms VALUES (2, 'x'), (1, 'y'), (2, 'z')")
+    assert rows_of(connection) == [("a", "b"), ("1", "y"), ("2", "x"), ("2", "z")]
+
+
+@pytest.fixture
+def reader(connection: Connection) -> Iterator[str]:
+    """A role that may read the schema, not more."""
+    connection.execute("CREATE ROLE forms_reader")
+    connection.execute("CREATE TABLE customer_complaints.forms (a text, b text)")
+    connection.execute("INSERT INTO customer_complaints.forms VALUES ('1', 'x'), ('2', 'y')")
+    connection.execute("GRANT USAGE ON SCHEMA customer_complaints TO forms_reader")
+    connection.commit()
+    yield "forms_reader"
+    connection.rollback()
+    connection.execute("RESET ROLE")
+    connection.execute("DROP OWNED BY forms_reader")
+    connection.execute("DROP ROLE forms_reader")
+    connection.commit()
+
+
+def test_rows_that_a_policy_hides_are_refused(connection: Connection, reader: str) -> None:
+    connection.execute(f"GRANT SELECT ON customer_complaints.forms TO {reader}")
+    connection.execute("ALTER TABLE customer_complaints.forms ENABLE ROW LEVEL SECURITY")
+    connection.execute("CREATE POLICY one ON customer_complaints.forms USING (a = '1')")
+    connection.commit()
+    connection.execute(f"SET ROLE {reader}")
+    connection.commit()
+    refused = r"Row-level security.*forms_reader.*table customer_complaints\.forms.*BYPASSRLS"
+    with pytest.raises(ConfigurationError, match=refused):
+        rows_of(connection)
+
+
+def test_a_view_whose_owner_sees_a_part_of_the_rows_is_refused(
+    connection: Connection, reader: str
+) -> None:
+    connection.execute(f"GRANT SELECT ON customer_complaints.forms TO {reader}")
+    connection.execute("ALTER TABLE customer_complaints.forms ENABLE ROW LEVEL SECURITY")
+    connection.execute("CREATE POLICY one ON customer_complaints.forms USING (a = '1')")
+    connection.execute("ALTER TABLE customer_complaints.forms RENAME TO hidden")
+    connection.execute(
+        "CREATE VIEW customer_complaints.forms AS SELECT * FROM customer_complaints.hidden"
+    )
+    connection.execute(f"ALTER VIEW customer_complaints.forms OWNER TO {reader}")
+    connection.commit()
+    with pytest.raises(ConfigurationError, match=r"below the table.*row-level security"):
+        rows_of(connection)
+
+
+def test_a_grant_that_is_missing_is_named(connection: Connection, reader: str) -> None:
+    connection.execute(f"SET ROLE {reader}")
+    connection.commit()
+    with pytest.raises(
+        ConfigurationError, match=r'GRANT SELECT ON "customer_complaints"\."forms" TO forms_reader'
+    ):
+        rows_of(connection)
+
+
+@pytest.mark.parametrize("kind", ["table", "view", "partitioned"])
+def test_a_lock_is_waited_for_and_then_its_holder_named(
+    kind: str, connection: Connection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCK_WAIT_SECONDS", 0.1)
+    locked = {"table": "customer_complaints.forms", "view": "below", "partitioned": "part_1"}[kind]
+    connection.execute(
+        {
+            "table": "CREATE TABLE customer_complaints.forms (a text)",
+            "view": "CREATE TABLE below (a text); "
+            "CREATE VIEW customer_complaints.forms AS SELECT a FROM below",
+            "partitioned": "CREATE TABLE customer_complaints.forms (a text) PARTITION BY LIST (a); "
+            "CREATE TABLE part_1 PARTITION OF customer_complaints.forms FOR VALUES IN ('1')",
+        }[kind]
+    )
+    connection.commit()
+    with psycopg.connect(database, application_name="nightly export") as other:
+        other.execute(f"LOCK TABLE {locked}")
+        named = f"locked for 0.1 seconds by session {other.info.backend_pid} of .*nightly export"
+        with pytest.raises(TerminalError, match=named):
+            rows_of(connection)
+    assert rows_of(connection) == [("a",)]
+
+
+def test_time_limits_of_the_role_do_not_cut_the_read(large: str) -> None:
+    with connect(large) as connection:
+        for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
+            connection.execute(f"SET {limit} = '50ms'")
+        connection.commit()
+        with read_table(connection, "customer_complaints", "forms") as source:
+            next(source.frames)
+            sleep(0.2)
+            assert sum(frame.height for frame in source.frames) > 10_000
+        # and they hold again once the read is over.
+        connection.commit()
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("50ms",)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from flows.daily import daily
 from flows.deployed import Deployed
 from flows.run import checked_run_date, settled, submit
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
+from tasks.held_back import end_held_back
 from tasks.outcome import concluded
 from tasks.reporting.progress import Status, board
 from tasks.reporting.progress import days as shown
@@ -27,7 +28,7 @@ from tasks.warehouse import all_built, run_dbt
 AT_A_TIME = 100  # days under way on a deployment, unless `parallel` says otherwise
 
 
-@flow(name="backfill", flow_run_name="backfill-{start}-{end}")
+@flow(name="backfill", flow_run_name="backfill-{start}-{end}", on_failure=[end_held_back])
 async def backfill(
     start: date,
     end: date,

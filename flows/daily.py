@@ -29,6 +29,7 @@ from flows.runners import CHOSEN
 from flows.static_data import static_data
 from tasks.entities.contracts import complaints_on
 from tasks.gate import LoadType, determine_load_type, open_static_data_gate
+from tasks.held_back import end_held_back
 from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
@@ -43,7 +44,7 @@ from tasks.warehouse import run_dbt
     name="daily",
     flow_run_name=run_name,
     task_runner=CHOSEN,
-    on_failure=[tell_of_failure],
+    on_failure=[end_held_back, tell_of_failure],
     on_crashed=[tell_of_failure],
 )
 async def daily(

@@ -16,6 +16,7 @@ from blocks.errors import CoreTelecomsError
 from flows.run import named, running, settled, submit
 from flows.runners import CHOSEN
 from tasks import replay
+from tasks.held_back import end_held_back
 from tasks.load import load
 from tasks.outcome import concluded
 from tasks.replay import Replay
@@ -25,7 +26,12 @@ from tasks.transform import transform
 from tasks.warehouse import all_built, run_dbt
 
 
-@flow(name="replay_quarantine", flow_run_name="replay-quarantine", task_runner=CHOSEN)
+@flow(
+    name="replay_quarantine",
+    flow_run_name="replay-quarantine",
+    task_runner=CHOSEN,
+    on_failure=[end_held_back],
+)
 async def replay_quarantine(
     start: date | None = None, end: date | None = None, platform: str = "local"
 ) -> State[Any]:

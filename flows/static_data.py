@@ -19,6 +19,7 @@ from flows.run import checked_run_date, first_run_lock, named, run_name, running
 from flows.runners import CHOSEN
 from tasks.entities.contracts import STATIC
 from tasks.gate import mark_first_run_complete
+from tasks.held_back import end_held_back
 from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
@@ -31,7 +32,7 @@ from tasks.transform import transform
     name="static_data",
     flow_run_name=run_name,
     task_runner=CHOSEN,
-    on_failure=[tell_of_failure],
+    on_failure=[end_held_back, tell_of_failure],
     on_crashed=[tell_of_failure],
 )
 async def static_data(

@@ -21,6 +21,7 @@ from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 PROJECT = Path(__file__).parent.parent / "dbt"
+SKIPPED = "skipped"  # dbt's word for a node behind a failed one
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,11 @@ def _build(resources: Resources) -> Built:
     models = 0
 
     @runner.post_model
-    def count(_: Any) -> None:
+    def count(node: Any) -> None:
         nonlocal models
-        models += 1
-        board.add_rows("run_dbt", 1)
+        if node.status != SKIPPED:
+            models += 1
+            board.add_rows("run_dbt", 1)
 
     # unit tests try the models' logic on made-up rows: `make test` runs them, no daily run does.
     command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
@@ -130,7 +132,7 @@ def _build(resources: Resources) -> Built:
             "dbt can't make; the conformed tables are loaded already",
         ) from None
     results = list(getattr(answer.result, "results", None) or [])
-    board.add_rows("run_dbt", len(results) - models)
+    board.add_rows("run_dbt", sum(str(r.status) != SKIPPED for r in results) - models)
     broken = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
     if broken or not answer.success:
         _ask(resources.warehouse_dsn)

@@ -92,11 +92,12 @@ class Outcome:
     states: Mapping[str, str]
     state: str
     variable: str | None
+    held_by: Mapping[str, Set[str]]  # held-back tasks, each with the failures before it
 
     @property
     def ran(self) -> Set[str]:
         """The tasks whose bodies began."""
-        return {name for name, ended in self.states.items() if ended != "NotReady"}
+        return set(self.states) - set(self.held_by)
 
 
 def expected(failing: Set[str], variable: str | None) -> Outcome:
@@ -106,14 +107,17 @@ def expected(failing: Set[str], variable: str | None) -> Outcome:
     initial = variable != "false"
     graph = needs(initial and known)
     states: dict[str, str] = {}
+    held_by: dict[str, Set[str]] = {}
     for name, waits_for in graph.items():
-        if any(states[other] != "Completed" for other in waits_for):
-            states[name] = "NotReady"
+        before = [held_by.get(o, {o}) for o in waits_for if states[o] != "Completed"]
+        if before:
+            states[name], held_by[name] = "HeldBack", set().union(*before)
         else:
             states[name] = "Failed" if name in failing else "Completed"
     marked = states.get("mark_first_run_complete") == "Completed"
     good = set(states.values()) == {"Completed"}
-    return Outcome(states, "Completed" if good else "Failed", "false" if marked else variable)
+    variable = "false" if marked else variable
+    return Outcome(states, "Completed" if good else "Failed", variable, held_by)
 
 
 @dataclass
@@ -249,6 +253,15 @@ def recorded(run: State[Any], awaited: Mapping[str, str]) -> dict[str, TaskRun]:
             break
         time.sleep(0.05)  # each question keeps the server from writing them down
     return runs
+
+
+def held_by(runs: Mapping[str, TaskRun]) -> dict[str, str]:
+    """What held-back task runs say of it, by their names."""
+    return {
+        name: str(run.state.message)
+        for name, run in runs.items()
+        if run.state and run.state_name == "HeldBack" and run.end_time
+    }
 
 
 def states(runs: Mapping[str, TaskRun]) -> dict[str, str]:

@@ -47,13 +47,22 @@ class Ended:
     variable: object
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A run's name on the server, its task runs' states, what the held-back ones say of it."""
+
+    name: str
+    states: Mapping[str, str]
+    held_by: Mapping[str, str]
+
+
 class Runs:
     """Runs of the graph with trivial bodies; those that can't differ are run once."""
 
     def __init__(self, bodies: Bodies) -> None:
         self.bodies = bodies
         self._ended: dict[tuple[Set[str], str | None], Ended] = {}
-        self._recorded: dict[tuple[Set[str], str | None], tuple[str, Mapping[str, str]]] = {}
+        self._recorded: dict[tuple[Set[str], str | None], Recorded] = {}
 
     def ended(self, failing: Set[str], variable: str | None) -> Ended:
         """The run in which these tasks fail.
@@ -67,14 +76,16 @@ class Runs:
             self._ended[row] = self._run(*row)
         return self._ended[row]
 
-    def recorded(self, failing: Set[str], variable: str | None) -> tuple[str, Mapping[str, str]]:
-        """That run's name and its task runs' states, as the server has them."""
+    def recorded(self, failing: Set[str], variable: str | None) -> "Recorded":
+        """That run as the server has it."""
         row = _armed(failing, variable), variable
         if row not in self._recorded:
             state = self.ended(failing, variable).state
             awaited = graph.expected(failing, variable).states
-            states = graph.states(graph.recorded(state, awaited))
-            self._recorded[row] = graph.flow_run(state).name, states
+            runs = graph.recorded(state, awaited)
+            self._recorded[row] = Recorded(
+                graph.flow_run(state).name, graph.states(runs), graph.held_by(runs)
+            )
         return self._recorded[row]
 
     def _run(self, failing: Set[str], variable: str | None) -> Ended:
@@ -124,15 +135,19 @@ ROWS = [
 def test_truth_table(runs: Runs, failing: Set[str], variable: str | None) -> None:
     ought = graph.expected(failing, variable)
     end = runs.ended(failing, variable)
-    name, states = runs.recorded(failing, variable)
+    seen = runs.recorded(failing, variable)
     message = str(end.state.message or "")
 
     assert sorted(end.ran) == sorted(ought.ran)
-    assert states == ought.states
+    assert seen.states == ought.states
+    assert seen.held_by == {
+        task: f"held back: {' and '.join(sorted(before))} failed"
+        for task, before in ought.held_by.items()
+    }
     assert (end.state.name, end.variable) == (ought.state, ought.variable)
 
     failed = {task for task, state in ought.states.items() if state == "Failed"}
-    held = {task for task, state in ought.states.items() if state == "NotReady"}
+    held = {task for task, state in ought.states.items() if state == "HeldBack"}
     assert {task for task in TASKS if f"{task} failed: " in message} == failed
     assert ("The gate stayed closed" in message) == (GATE in held)
     assert ("run the same date again" in message) == (ought.state == "Failed")
@@ -141,4 +156,4 @@ def test_truth_table(runs: Runs, failing: Set[str], variable: str | None) -> Non
     path = "" if not failing.isdisjoint(SET_UP) else "-incremental"
     if variable != "false" and path:
         path = "-initial"
-    assert name == f"daily-{graph.RUN_DATE}{path}"
+    assert seen.name == f"daily-{graph.RUN_DATE}{path}"

@@ -8,9 +8,9 @@
     {{ return(none) }}
 {% endmacro %}
 
-{% macro build_state_value(expression, beside=none) %}
+{% macro build_state_value(expression, neighbour=none) %}
     {#- One value over build_run_dates; none while it isn't built (docs, compile). -#}
-    {% set run_dates = _model('build_run_dates', beside) %}
+    {% set run_dates = _model('build_run_dates', neighbour) %}
     {% if execute and load_relation(run_dates) %}
         {% set found = run_query('select ' ~ expression ~ ' from ' ~ run_dates) %}
         {{ return(found.columns[0].values()[0]) }}
@@ -33,11 +33,11 @@
     {{ return(literals | join(', ') or "date 'infinity'") }}
 {% endmacro %}
 
-{% macro complaint_run_dates_to_build(beside=none) %}
+{% macro complaint_run_dates_to_build(neighbour=none) %}
     {#- Run dates of complaints loaded since then, as literals: partitions are pruned by them. -#}
     {% set dates = build_state_value(
         "string_agg(distinct run_date::text, ',') filter (where is_to_build and not is_static)",
-        beside
+        neighbour
     ) %}
     {{ return(date_literals(dates.split(',') if dates else [])) }}
 {% endmacro %}

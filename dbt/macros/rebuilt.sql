@@ -4,11 +4,11 @@
    * all others that a run date to build reports: they are new, and that report is their history.
    Dates go in as literals: with them the planner takes an index or prunes partitions, where a
    subquery would make it read everything.
-   `beside` is for tests: dbt doesn't look for refs in what narrows them, so they find the build's
+   `neighbour` is for tests: dbt doesn't look for refs in what narrows them, so they find the build's
    tables next to the model they test. #}
 
-{% macro _model(name, beside) %}
-    {{ return(beside.incorporate(path={'identifier': name}) if beside else ref(name)) }}
+{% macro _model(name, neighbour) %}
+    {{ return(neighbour.incorporate(path={'identifier': name}) if neighbour else ref(name)) }}
 {% endmacro %}
 
 {% macro _literals(query, of_table) %}
@@ -20,9 +20,9 @@
     {{ return(date_literals(dates)) }}
 {% endmacro %}
 
-{% macro listed_complaints(beside=none) -%}
+{% macro listed_complaints(neighbour=none) -%}
     {#- Condition: rows of complaints in the work list, as they are and as they were. -#}
-    {%- set work_list = _model('build_complaints', beside) -%}
+    {%- set work_list = _model('build_complaints', neighbour) -%}
     {%- set bounds = (none, none) -%}
     {%- if execute and load_relation(work_list) -%}
         {%- set bounds = run_query(
@@ -37,24 +37,24 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro rebuilt_complaints(relation, beside=none) -%}
+{% macro rebuilt_complaints(relation, neighbour=none) -%}
     {#- Rows of the complaints that this build made; with them those of a date that it looked at. -#}
-    {%- set run_dates = complaint_run_dates_to_build(beside) -%}
+    {%- set run_dates = complaint_run_dates_to_build(neighbour) -%}
     select * from {{ relation }}
     where last_run_date in ({{ run_dates }})
     union all
     select * from {{ relation }}
-    where last_run_date not in ({{ run_dates }}) and {{ listed_complaints(beside) }}
+    where last_run_date not in ({{ run_dates }}) and {{ listed_complaints(neighbour) }}
 {%- endmacro %}
 
-{% macro rebuilt_dates(beside=none) -%}
-    {%- set touched = _model('build_complaint_dates', beside) -%}
+{% macro rebuilt_dates(neighbour=none) -%}
+    {%- set touched = _model('build_complaint_dates', neighbour) -%}
     complaint_date in ({{ _literals('select complaint_date from ' ~ touched, touched) }})
 {%- endmacro %}
 
-{% macro rebuilt_customer_months(beside=none) -%}
+{% macro rebuilt_customer_months(neighbour=none) -%}
     (customer_id, month) in (
-        select customer_id, month from {{ _model('build_customer_months', beside) }}
+        select customer_id, month from {{ _model('build_customer_months', neighbour) }}
     )
 {%- endmacro %}
 

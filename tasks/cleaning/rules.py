@@ -110,7 +110,7 @@ def _any_case(value: pl.Expr, known: dict[str, str]) -> pl.Expr:
 
 
 def email(value: pl.Expr) -> pl.Expr:
-    """An address, mended."""
+    """An address, repaired."""
     parts = value.str.to_lowercase().str.split("@")
     many = parts.list.len() > 2
     parts = (

@@ -114,7 +114,7 @@ class _BronzeFile:
             )
 
     def slices(self) -> Iterator[pl.DataFrame]:
-        """All rows as they are, beside their `source_row`."""
+        """All rows as they are, with their `source_row`."""
         for first in range(0, self._rows, SLICE_ROWS):
             frame = self._read(self._scan.slice(first, SLICE_ROWS))
             yield frame.with_columns(
@@ -129,7 +129,7 @@ class _BronzeFile:
             yield self._read(keys).to_series()
 
     def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """Stripped columns beside their `row`, for some rows, in order."""
+        """Stripped columns with their `row`, for some rows, in order."""
         for first in range(0, self._rows, SLICE_ROWS):
             here = within(rows, first, SLICE_ROWS)
             if here.len():

@@ -40,7 +40,7 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     if (kind := looks_like(data)) not in (None, "JSON"):
         raise _unreadable(f"Not JSON: this looks like {kind}", where)
     text = _decoded(data, where)
-    del data  # not held beside the text while that is parsed
+    del data  # not held with the text while that is parsed
     if not text.strip():
         raise _unreadable(
             "The file is empty",

@@ -28,7 +28,7 @@ from blocks.stores.store import Store
 def _schema(schema: dict[str, Any], model: type[Block]) -> None:
     """A block's schema as Prefect makes it, less one of the two references to a bucket.
 
-    Prefect's server (3.8) can't put a schema together again that reaches a choice between blocks,
+    Prefect's server (3.9.1) can't put a schema together again that reaches a choice between blocks,
     as a bucket's credentials are, on two ways: it answers 500, and no block can be updated.
     What is stored doesn't change. Drop this when it can: test_it_is_registered_twice shows it.
     """

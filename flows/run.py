@@ -68,8 +68,8 @@ def submit(
 ) -> PrefectFuture[Any]:
     """Submit a task, also on what earlier ones give; if those fail, held back under its own name.
 
-    Prefect names a task run when it has its parameters, and then sees what it waits for: without
-    `allow_failure` here it would stop before it had a name (`load_call_logs-260`).
+    Prefect (3.9.1) names a task run when it has its parameters, and then sees what it waits for:
+    without `allow_failure` here it would stop before it had a name (`load_call_logs-260`).
     """
     given = [arg for arg in args if isinstance(arg, PrefectFuture | State)]
     if _in_threads():

@@ -105,7 +105,7 @@ class Page:
         return base64.b64decode(self.screenshot_base64(clip))
 
     def _mend_graph(self, paused: dict[str, Any]) -> None:
-        """Go round a defect of Prefect's UI (3.8): its grid layouts stumble over task runs that
+        """Go round a defect of Prefect's UI (3.9.1): its grid layouts stumble over task runs that
         have no parent but lie within another one, as dbt's do. They are roots no longer.
         """
         key = paused["requestId"]

@@ -26,7 +26,9 @@ PAGES = [
     *sorted((ROOT / "docs" / "runbooks").glob("*.md")),
 ]
 EVERY_PAGE = [
-    page for folder in ("*", "docs/**/*", "tests/*") for page in ROOT.glob(f"{folder}.md")
+    page
+    for folder in ("*", "docs/**/*", "findings/*", "tests/*")
+    for page in ROOT.glob(f"{folder}.md")
 ]
 STAMPS = ("uv", "run", "dev")  # of the Makefile: what is installed
 BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n+)? *```sh\n(?P<text>.*?)```", re.DOTALL)

@@ -2,7 +2,7 @@
 # DuckDB reads a column that holds nothing but F (or T) as a truth value.
 #
 # One would guess: a column of letters, say a gender, is text in every file.
-# What is so: since DuckDB 2 a CSV column whose values are all among t, f, yes, no, … is BOOLEAN. On a
+# What is so: a CSV column whose values are all among t, f, yes, no, … is BOOLEAN (in 1.5.6, too). On a
 # day when every row says F the value is false; with one M in the file it is 'F' again.
 # For a pipeline: the type of a small column depends on who called that day. Read CSV as text and cast.
 #

@@ -201,7 +201,9 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
             nights.run(place, replace={})
             nights.second = left_at(place)
             nights.built = last_flow_run(f"daily-{SECOND}-incremental")
-            shutil.copytree(place.home / "dbt", after.home / "dbt")  # parsed once
+            shutil.copytree(
+                place.home / "dbt", after.home / "dbt", dirs_exist_ok=True
+            )  # parsed once
             nights.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
         yield nights
         Variable.unset(FIRST_RUN)

@@ -118,6 +118,10 @@ class SchemaDriftError(TerminalError):
     """The source's columns are not the contract's: one is missing, renamed or there twice."""
 
 
+class DayRejectedError(TerminalError):
+    """A delivery failed the audit before publication: nothing of it was published."""
+
+
 class ConfigurationError(TerminalError):
     """A setting, block, address or credential is missing or wrong."""
 

@@ -78,6 +78,13 @@ class Platform(Block):
         default=False, description="Whether completed runs get a message, too."
     )
     batch_rows: int = Field(default=100_000, gt=0, description="Rows of one COPY batch.")
+    max_quarantine: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of a day's rows (0 to 1) that may go to quarantine; "
+        "a day with more is not published.",
+    )
 
     @field_validator("warehouse", "web_forms")
     @classmethod
@@ -126,6 +133,7 @@ class Platform(Block):
             warehouse_dsn=warehouse,
             web_forms_dsn=dsn(self.web_forms) if self.web_forms else warehouse,
             batch_rows=self.batch_rows,
+            max_quarantine=self.max_quarantine,
             sheet_credentials=sheet_key(self.sheet_credentials),
             slack_url=self.alerts.url.get_secret_value() if self.alerts else None,
             slack_on_success=self.notify_on_success,

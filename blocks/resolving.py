@@ -65,6 +65,7 @@ def _local() -> Resources:
         warehouse_dsn=warehouse,
         web_forms_dsn=web_forms or warehouse,
         batch_rows=config.batch_rows,
+        max_quarantine=config.max_quarantine,
         samples=None if config.source_url else sources,
         sheet_credentials=service_account(config),
         slack_url=config.slack_webhook_url,

@@ -19,6 +19,7 @@ class Resources:
     warehouse_dsn: str = field(repr=False)
     web_forms_dsn: str = field(repr=False)
     batch_rows: int = 100_000
+    max_quarantine: float = 0.5  # share of a day's rows, 0 to 1
     samples: Path | None = None  # where sample sources are generated for each run date
     sheet_credentials: str | None = field(default=None, repr=False)  # service account, JSON
     slack_url: str | None = field(default=None, repr=False)

@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     batch_rows: int = Field(
         default=100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
     )
+    max_quarantine: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of a day's rows (0 to 1) that may go to quarantine; "
+        "a day with more is not published.",
+    )
     retry_seconds: float = Field(
         default=10.0,
         gt=0,

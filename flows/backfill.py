@@ -37,13 +37,15 @@ async def backfill(
     force: bool = False,
     refresh_static: bool = False,
     deployment: str | None = None,
+    accept: bool = False,
 ) -> State[Any]:
     """Run `daily` for every run date from `start` to `end`.
 
     Here, one day after the other or `parallel` at a time; or, with a `deployment` of `daily`, on
     whatever workers its work pool has. Days that the ledger has complete are skipped unless
     `force`. Days go alone as long as the static path must run, and with `refresh_static`, which
-    brings a version of customers and agents a day. A failed day doesn't stop the others; the end
+    brings a version of customers and agents a day. `accept` publishes what the audit would reject.
+    A failed day doesn't stop the others; the end
     names it.
     """
     board.belongs_to(str(runtime.flow_run.id))
@@ -54,7 +56,7 @@ async def backfill(
     for day in done:
         shown.finish(str(day), Status.SKIPPED, "complete in the ledger")
 
-    deployed = Deployed(deployment, platform, refresh_static) if deployment else None
+    deployed = Deployed(deployment, platform, refresh_static, accept) if deployment else None
     if deployed:
         await deployed.check()
     places = asyncio.Semaphore(max(1, parallel or (AT_A_TIME if deployed else 1)))
@@ -65,7 +67,7 @@ async def backfill(
             if deployed:
                 state = await deployed.run(day)
             else:
-                state = await _day(day, platform, refresh_static)
+                state = await _day(day, platform, refresh_static, accept)
             if state.is_completed():
                 with suppress(CoreTelecomsError):  # a number to look at
                     shown.add_rows(str(day), await asyncio.to_thread(loaded_rows, platform, day))
@@ -91,10 +93,10 @@ async def backfill(
     return await concluded(steps, states, counts)
 
 
-async def _day(day: date, platform: str, refresh_static: bool) -> State[Any]:
+async def _day(day: date, platform: str, refresh_static: bool, accept: bool) -> State[Any]:
     """How the day's run ended, or why it could not begin: that is one day's mishap."""
     try:
-        return await daily(day, platform, refresh_static, return_state=True)
+        return await daily(day, platform, refresh_static, accept, return_state=True)
     except Exception as error:
         # Prefect's server on SQLite refuses requests that meet, and the client gives up in the end.
         get_run_logger().warning("%s has no run: %s", day, type(error).__name__)

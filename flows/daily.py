@@ -48,12 +48,16 @@ from tasks.warehouse import run_dbt
     on_crashed=[tell_of_failure],
 )
 async def daily(
-    run_date: date | None = None, platform: str = "local", refresh_static: bool = False
+    run_date: date | None = None,
+    platform: str = "local",
+    refresh_static: bool = False,
+    accept: bool = False,
 ) -> State[Any]:
     """Load the complaints of `run_date` (today, UTC) and build the warehouse.
 
     On the first run, or with `refresh_static`, they wait for customers and agents; later they
-    go at once. `platform` names a Platform block; `local` is the embedded default.
+    go at once. `platform` names a Platform block; `local` is the embedded default. `accept`
+    publishes what the audit would reject.
     """
     run_date = checked_run_date(run_date)
     channels = [entity.name for entity in complaints_on(run_date)]
@@ -71,7 +75,12 @@ async def daily(
             static = []
             if await run.announce(load_type) is LoadType.INITIAL:
                 state = await static_data(
-                    run_date, platform, within_daily=True, wait_for=[load_type], return_state=True
+                    run_date,
+                    platform,
+                    within_daily=True,
+                    accept=accept,
+                    wait_for=[load_type],
+                    return_state=True,
                 )
                 static = [upstream(state)]
 
@@ -80,7 +89,7 @@ async def daily(
         silver = {
             c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in channels
         }
-        loaded = {c: submit(named(load, c), silver[c], platform) for c in channels}
+        loaded = {c: submit(named(load, c), silver[c], platform, accept) for c in channels}
         warehouse = submit(run_dbt, run_date, platform, wait_for=list(loaded.values()))
         cleanup = submit(cleanup_checkpoints, run_date, platform, wait_for=[warehouse])
 

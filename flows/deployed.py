@@ -32,9 +32,13 @@ _PAGE = 200  # flow runs that Prefect's API gives at once
 class Deployed:
     """Runs days through a deployment of `daily`, and waits for them."""
 
-    def __init__(self, deployment: str, platform: str, refresh_static: bool) -> None:
+    def __init__(self, deployment: str, platform: str, refresh_static: bool, accept: bool) -> None:
         self.deployment = deployment
-        self.parameters = {"platform": platform, "refresh_static": refresh_static}
+        self.parameters = {
+            "platform": platform,
+            "refresh_static": refresh_static,
+            "accept": accept,
+        }
         self._ends: dict[UUID, asyncio.Future[State[Any]]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._began = time.monotonic()

@@ -85,7 +85,13 @@ async def _load_again(
                 silver = submit(_of(transform, name, day), bronze, platform)
                 steps[f"find_bronze_{name}"] = bronze
                 steps[f"transform_{name}"] = silver
-                steps[f"load_{name}"] = submit(_of(load, name, day), silver, platform)
+                steps[f"load_{name}"] = submit(
+                    # it was published once; to load it again only frees rows of it.
+                    _of(load, name, day),
+                    silver,
+                    platform,
+                    True,
+                )
             states = await settled(steps)
     except CoreTelecomsError as error:  # another run is at work on the day
         return Failed(message=str(error), data=error), 0

@@ -36,11 +36,15 @@ from tasks.transform import transform
     on_crashed=[tell_of_failure],
 )
 async def static_data(
-    run_date: date | None = None, platform: str = "local", within_daily: bool = False
+    run_date: date | None = None,
+    platform: str = "local",
+    within_daily: bool = False,
+    accept: bool = False,
 ) -> State[Any]:
     """Load customers and agents, then set the first-run Variable to "false".
 
-    `within_daily`: the daily flow has made the tables and holds the first-run lock.
+    `within_daily`: the daily flow has made the tables and holds the first-run lock. `accept`
+    publishes what the audit would reject.
     """
     run_date = checked_run_date(run_date)
     async with running(platform, run_date), first_run_lock(platform) as first_run:
@@ -55,7 +59,7 @@ async def static_data(
         loaded: dict[str, Any] = {}
         before = [*silver.values(), *tables.values()]
         for e in silver:
-            loaded[e] = submit(named(load, e), silver[e], platform, wait_for=before)
+            loaded[e] = submit(named(load, e), silver[e], platform, accept, wait_for=before)
             before = [loaded[e]]
         marked = submit(mark_first_run_complete, wait_for=before)
 

@@ -15,15 +15,17 @@ ASSETS = "postgres://warehouse/conformed"  # one below it for each table: flows 
 
 
 @materialize(ASSETS, by="psycopg", name="load", **OPTIONS)
-def load(silver: Silver, platform: str) -> Loaded:
+def load(silver: Silver, platform: str, accept: bool = False) -> Loaded:
     """Load a silver file; the ledger row it wrote.
 
-    Raises RunDateBusyError when another run loads the same entity and date.
+    `accept`: also when it fails the audit. Raises DayRejectedError, and RunDateBusyError when
+    another run loads the same entity and date.
     """
     entity = ENTITIES[silver.entity]
     with stage(f"load_{entity.name}", silver.rows) as on_rows:
         into = load_static if entity.is_static else load_day
-        loaded = into(entity, silver, resolve(platform), str(runtime.flow_run.id or ""), on_rows)
+        run_id = str(runtime.flow_run.id or "")
+        loaded = into(entity, silver, resolve(platform), run_id, on_rows, accept=accept)
         logger().info(
             "%s rows read, %s loaded, %s orphans, %s batches copied, %s resumed",
             loaded.rows_read,

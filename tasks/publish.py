@@ -20,13 +20,14 @@ from blocks.server import page_of
 from tasks import slack
 from tasks.outcome import error_of
 from tasks.reporting.markdown import Report, ledger_rows, markdown
-from tasks.reporting.progress import Status
+from tasks.reporting.progress import Status, board
 from tasks.reporting.summary import Summary, read_summary
 from tasks.stage import logger
 
 SUMMARY_KEY = "daily-summary"  # of artifacts: the same for every run, so that Prefect's UI shows
 LEDGER_KEY = "daily-ledger"  # the history behind the newest
 FINISHED = "coretelecoms.daily.finished"
+VOLUME = "coretelecoms.daily.volume"
 
 
 async def publish(
@@ -44,7 +45,11 @@ async def publish(
         summary=await _summary(platform, run_date, runs),
         page=page_of(runtime.flow_run.id),
     )
-    await asyncio.gather(_artifacts(report), asyncio.to_thread(_event, report))
+    for low in report.summary.low:
+        note = f"{low['entity']}: {low['rows_read']:,} rows read, {low['usual']:,} are usual"
+        logger().warning(note)
+        board.note(note)
+    await asyncio.gather(_artifacts(report), asyncio.to_thread(_events, report))
     if not report.error:  # a failed run sends its own message, whatever ended it
         await slack.tell_of_success(report, platform)
 
@@ -81,11 +86,17 @@ async def _artifacts(report: Report) -> None:
         logger().warning("No artifacts: %s", type(error).__name__)
 
 
-def _event(report: Report) -> None:
-    """An event for Prefect's automations (docs/deployment.md#alerts)."""
+def _events(report: Report) -> None:
+    """Events for Prefect's automations (docs/deployment.md#alerts)."""
     summary = report.summary
     day, share = summary.run_date, summary.quarantine_share
     try:
+        for low in summary.low:
+            emit_event(
+                VOLUME,
+                resource={"prefect.resource.id": f"coretelecoms.daily.{day}.{low['entity']}"},
+                payload={"run_date": str(day)} | low,
+            )
         emit_event(
             FINISHED,
             resource={
@@ -94,6 +105,7 @@ def _event(report: Report) -> None:
                 "coretelecoms.state": report.ended,
                 # automations compare text alone: zeros in front keep the order of numbers.
                 "coretelecoms.quarantine-percent": f"{100 * share:06.2f}",
+                "coretelecoms.rejected": " ".join(summary.rejected) or "none",
             },
             payload={
                 "run_date": str(day),
@@ -102,6 +114,7 @@ def _event(report: Report) -> None:
                 "quarantine_share": share,
                 "rows_read": summary.total("rows_read"),
                 "loaded": summary.total("loaded"),
+                "rejected": summary.rejected,
                 "error": asdict(report.error) if report.error else None,
             },
         )

@@ -48,6 +48,7 @@ def from_settings(
         "alerts": lambda: _slack(config.slack_webhook_url),
         "notify_on_success": lambda: config.slack_on_success,
         "batch_rows": lambda: config.batch_rows,
+        "max_quarantine": lambda: config.max_quarantine,
     }
     values: Values = {}
     wrong: dict[str, CoreTelecomsError] = {}

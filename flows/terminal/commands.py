@@ -48,6 +48,7 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--plain", action="store_true", help="plain lines instead of the live picture"
     )
+    made.add_argument("--accept", action="store_true", help="publish what the audit would reject")
     return made
 
 
@@ -71,6 +72,7 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
             run_date=given.run_date,
             platform=given.platform,
             refresh_static=given.refresh_static,
+            accept=given.accept,
             return_state=True,
         )
 
@@ -87,7 +89,10 @@ def static_data_command(argv: Sequence[str] | None = None) -> int:
 
     def run() -> Any:
         return _flow("flows.static_data:static_data")(
-            run_date=given.run_date, platform=given.platform, return_state=True
+            run_date=given.run_date,
+            platform=given.platform,
+            accept=given.accept,
+            return_state=True,
         )
 
     return _run(run, given)
@@ -143,6 +148,7 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
             force=given.force,
             refresh_static=given.refresh_static,
             deployment=given.deployment,
+            accept=given.accept,
             return_state=True,
         )
 

@@ -96,6 +96,7 @@ class Entity:
     derived: tuple[Derived, ...] = ()
     channel: str | None = None  # complaints only, as the warehouse names it
     since: date | None = None  # complaints only: the first run date that asks for it
+    max_quarantine: float | None = None  # share of rows, 0 to 1; else the platform's
 
     @property
     def is_static(self) -> bool:

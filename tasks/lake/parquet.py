@@ -45,6 +45,11 @@ def write_parquet(
     )
 
 
+def scan(store: Store, key: str) -> pl.LazyFrame:
+    """A Parquet file of a store; read within `store.translating(key)`."""
+    return pl.scan_parquet(store.uri(key), storage_options=store.storage_options, glob=False)
+
+
 def made_from(store: Store, key: str) -> str:
     """The fingerprint of the source that a file's rows come from."""
     with store.translating(key):

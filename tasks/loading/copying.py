@@ -12,7 +12,7 @@ from blocks.errors import TerminalError
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
-from tasks.lake.parquet import FileReplacedError, within
+from tasks.lake.parquet import FileReplacedError, scan, within
 from tasks.loading import tables
 
 OnRows = Callable[[int], None]
@@ -29,7 +29,7 @@ def read_slices(
     for first in range(start, rows, resources.batch_rows):
         with lake.translating(key):
             yield (
-                pl.scan_parquet(lake.uri(key), storage_options=lake.storage_options, glob=False)
+                scan(lake, key)
                 .select(columns)
                 .slice(first, min(resources.batch_rows, rows - first))
                 .collect()

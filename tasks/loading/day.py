@@ -14,6 +14,7 @@ from tasks.entities.references import Loaded, Silver
 from tasks.lake.bronze import prove_made_from
 from tasks.lake.parquet import FileReplacedError
 from tasks.loading import locks, tables
+from tasks.loading.audit import audit, forget_rejection
 from tasks.loading.copying import OnRows, copy_day
 from tasks.loading.ledger import write_ledger
 from tasks.loading.orphans import find_orphans
@@ -27,11 +28,14 @@ def load_day(
     resources: Resources,
     flow_run_id: str = "",
     on_rows: OnRows | None = None,
+    *,
+    accept: bool = False,
 ) -> Loaded:
     """Load a day of complaints as its partition; the ledger row it wrote.
 
     Until the last moment the conformed tables are as they were; batches copied before a failure
-    are not copied again. Raises RunDateBusyError when another run loads the same day.
+    are not copied again. `accept`: whatever the audit finds. Raises DayRejectedError, and
+    RunDateBusyError when another run loads the same day.
     """
     started = time.monotonic()
     with (
@@ -40,6 +44,8 @@ def load_day(
     ):
         refuse_dependents(connection, entity, silver.run_date)
         orphans = find_orphans(connection, entity, silver, resources)
+        if not accept:
+            audit(connection, entity, silver, resources, flow_run_id, orphans)
         staged = copy_day(connection, entity, silver, resources, orphans["row"], on_rows)
         with connection.transaction():
             field_problems = replace_rejected(
@@ -59,6 +65,7 @@ def load_day(
                 batches_resumed=staged.batches_resumed,
             )
             write_ledger(connection, loaded, silver, flow_run_id)
+            forget_rejection(connection, silver)
     return loaded
 
 

@@ -14,6 +14,7 @@ from blocks.database import Connection
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
+from tasks.lake.parquet import scan
 from tasks.loading import tables
 
 FEW_IDS = 10_000  # so many are asked for by name; for more, all keys are read
@@ -38,9 +39,7 @@ def find_orphans(
     if not there:
         return pl.DataFrame(schema=ORPHANS)
     with lake.translating(silver.key):
-        rows = pl.scan_parquet(
-            lake.uri(silver.key), storage_options=lake.storage_options, glob=False
-        )
+        rows = scan(lake, silver.key)
         found = rows.with_row_index("row").select(
             pl.col("row").cast(pl.Int64),
             "source_row",

@@ -84,6 +84,22 @@ CREATE TABLE IF NOT EXISTS ops.ledger (
     CONSTRAINT static_rows_accounted_for CHECK (loaded = inserted + updated + unchanged)
 );
 
+-- Deliveries that failed the audit before publication, until the date is published after all.
+CREATE TABLE IF NOT EXISTS ops.rejected_days (
+    entity text NOT NULL,
+    run_date date NOT NULL,
+    failed_checks text[] NOT NULL,
+    rows_read bigint NOT NULL,
+    exact_duplicates bigint NOT NULL,
+    missing_key bigint NOT NULL,
+    duplicate_key bigint NOT NULL,
+    orphan bigint NOT NULL,
+    bronze_fingerprint text NOT NULL,
+    flow_run_id text,
+    rejected_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity, run_date)
+);
+
 CREATE TABLE IF NOT EXISTS ops.checkpoints (
     entity text NOT NULL,
     run_date date NOT NULL,

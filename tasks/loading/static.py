@@ -10,6 +10,7 @@ from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
 from tasks.lake.bronze import prove_made_from
 from tasks.loading import locks, tables
+from tasks.loading.audit import audit, forget_rejection
 from tasks.loading.copying import OnRows, copy, encoded, read_slices, replaced
 from tasks.loading.ledger import write_ledger
 from tasks.loading.rejected import replace_rejected
@@ -23,35 +24,38 @@ def load_static(
     resources: Resources,
     flow_run_id: str = "",
     on_rows: OnRows | None = None,
+    *,
+    accept: bool = False,
 ) -> Loaded:
     """Load customers or agents, all or nothing; the ledger row it wrote.
 
     Rows that the source no longer has stay: complaints refer to them. A second load of the same
-    entity waits for the first.
+    entity waits for the first. `accept`: whatever the audit finds. Raises DayRejectedError.
     """
     started = time.monotonic()
-    with (
-        locks.at_work(resources.warehouse_dsn, entity.name, wait=True) as connection,
-        connection.transaction(),
-    ):
-        batches = _copy_incoming(connection, entity, silver, resources, on_rows)
-        updated = _update(connection, entity, silver)
-        inserted = _insert(connection, entity, silver)
-        field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
-        prove_made_from(silver, resources.lake)
-        locks.prove_held(connection, entity.name)
-        loaded = Loaded.of(
-            silver,
-            time.monotonic() - started,
-            orphan=0,
-            loaded=silver.rows,
-            field_problems=field_problems,
-            inserted=inserted,
-            updated=updated,
-            unchanged=silver.rows - inserted - updated,
-            batches=batches,
-        )
-        write_ledger(connection, loaded, silver, flow_run_id)
+    with locks.at_work(resources.warehouse_dsn, entity.name, wait=True) as connection:
+        if not accept:
+            audit(connection, entity, silver, resources, flow_run_id)
+        with connection.transaction():
+            batches = _copy_incoming(connection, entity, silver, resources, on_rows)
+            updated = _update(connection, entity, silver)
+            inserted = _insert(connection, entity, silver)
+            field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
+            prove_made_from(silver, resources.lake)
+            locks.prove_held(connection, entity.name)
+            loaded = Loaded.of(
+                silver,
+                time.monotonic() - started,
+                orphan=0,
+                loaded=silver.rows,
+                field_problems=field_problems,
+                inserted=inserted,
+                updated=updated,
+                unchanged=silver.rows - inserted - updated,
+                batches=batches,
+            )
+            write_ledger(connection, loaded, silver, flow_run_id)
+            forget_rejection(connection, silver)
     return loaded
 
 

@@ -49,6 +49,8 @@ def markdown(report: Report) -> str:
         steps = [[f"`{name}`", ended] for name, ended in report.steps.items()]
         parts += ["## Steps", _table(("step", "state"), steps)]
     parts += ["## Where every row went", _ledger(summary)]
+    if summary.low:
+        parts += ["## Far fewer rows than usual", _counted(summary.low)]
     static = [row for row in summary.ledger if row["inserted"] is not None]
     if static:
         titles = ("loaded of", *STATIC_COUNTS.values())

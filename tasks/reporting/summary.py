@@ -21,6 +21,8 @@ class Summary:
     ledger: list[dict[str, Any]] = field(default_factory=list)  # one row of ops.ledger per entity
     quarantine: list[dict[str, Any]] = field(default_factory=list)  # entity, issue, reason, records
     problems: list[dict[str, Any]] = field(default_factory=list)  # entity, field, problems
+    rejected: list[str] = field(default_factory=list)  # entities that failed the audit
+    low: list[dict[str, Any]] = field(default_factory=list)  # entity, rows_read, usual: see below
 
     def total(self, column: str) -> int:
         """The sum of a count of the ledger over its entities."""
@@ -73,4 +75,32 @@ def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summa
             """,
             given,
         ).fetchall()
-    return Summary(run_date, ledger, quarantine, problems)
+        rejected = cursor.execute(
+            """
+            SELECT entity FROM ops.rejected_days
+            WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
+            ORDER BY array_position(%(order)s::text[], entity)
+            """,
+            given,
+        ).fetchall()
+        # a channel with under half of the median of its last seven days (docs/contract.md#audit).
+        low = cursor.execute(
+            """
+            SELECT entity, rows_read, usual FROM ops.ledger AS today
+            CROSS JOIN LATERAL (
+                SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY rows_read) AS usual,
+                       count(*) AS days
+                FROM (
+                    SELECT rows_read FROM ops.ledger
+                    WHERE entity = today.entity AND run_date < today.run_date
+                    ORDER BY run_date DESC LIMIT 7
+                ) AS last_days
+            ) AS before
+            WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
+              AND inserted IS NULL AND days >= 4 AND 2 * rows_read < usual
+            ORDER BY array_position(%(order)s::text[], entity)
+            """,
+            given,
+        ).fetchall()
+    names = [row["entity"] for row in rejected]
+    return Summary(run_date, ledger, quarantine, problems, names, low)

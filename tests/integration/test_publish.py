@@ -188,6 +188,7 @@ def test_a_completed_run(
         "load_type": "initial",
         "state": "Completed",
         "rows_read": read,
+        "rejected": [],
         "loaded": loaded,
         "error": None,
     }

@@ -64,7 +64,7 @@ def orphaned(sources: Resources, local: Path) -> Resources:
         full[file] = (folder / file).read_text()
         header, *lines = full[file].splitlines(keepends=True)
         (folder / file).write_text("".join([header, *lines[: len(lines) // 2]]))
-    ours = replace(resolve(), web_forms_dsn=sources.web_forms_dsn, samples=None)
+    ours = replace(resolve(), web_forms_dsn=sources.web_forms_dsn, samples=None, max_quarantine=1)
     load_all(ours, DAYS)
     for file, text in full.items():
         (folder / file).write_text(text)

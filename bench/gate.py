@@ -70,7 +70,7 @@ def empty_bodies(times: dict[str, float]) -> None:
             times.setdefault("transform", time.monotonic())
         return Silver(entity.name, bronze.run_date, "", "", "", "", "", 0, 0, 0, 0, 0, 0)
 
-    def loaded(entity: Any, silver: Silver, *_: Any) -> Loaded:
+    def loaded(entity: Any, silver: Silver, *_: Any, **__: Any) -> Loaded:
         return Loaded(entity.name, silver.run_date, 0, 0, 0, 0, 0, 0, 0)
 
     def load_type(platform: str, refresh_static: bool) -> LoadType:

@@ -163,7 +163,7 @@ def trivial_bodies(patch: pytest.MonkeyPatch) -> Iterator[Bodies]:
         keys = ("key", "problems", "rejects", "bronze", "fingerprint")
         return Silver(entity.name, bronze.run_date, *keys, 0, 0, 0, 0, rows=0, field_problems=0)
 
-    def loaded(entity: Any, silver: Silver, *_: object) -> Loaded:
+    def loaded(entity: Any, silver: Silver, *_: object, **__: object) -> Loaded:
         return Loaded(
             entity.name, silver.run_date, 0, 0, 0, 0, orphan=0, loaded=0, field_problems=0
         )

@@ -50,10 +50,6 @@ class Settings(BaseSettings):
         description="Key of the Google service account that may read the agents' sheet: "
         "path of its JSON file, or the JSON itself.",
     )
-    sheets_endpoint: str = Field(
-        default="https://sheets.googleapis.com",
-        description="Address of the Google Sheets API; another one for a gateway or a test.",
-    )
     slack_webhook_url: str | None = Field(
         default=None,
         repr=False,

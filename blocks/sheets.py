@@ -16,9 +16,7 @@ from blocks.errors import (
     TerminalError,
 )
 
-API = "https://sheets.googleapis.com"
 READ_ONLY = ["https://www.googleapis.com/auth/spreadsheets.readonly"]
-PAGE_ROWS = 20_000
 _TIMEOUT = (10, 60)  # seconds to connect, to answer
 
 
@@ -31,50 +29,25 @@ def is_sheet(url: str) -> bool:
     return url.startswith("https://docs.google.com/spreadsheets/")
 
 
-def as_csv(url: str, credentials: str | None, api: str = API) -> bytes:
+def as_csv(url: str, credentials: str | None) -> bytes:
     """A worksheet as Google's own CSV export has it: every cell as displayed, rows in order.
 
     The address's `gid` names the worksheet; without it the first one is read.
     `credentials` is a service account's JSON key.
     Raises SourceMissingError, ConfigurationError, StoreUnavailableError.
     """
-    client = _client(url, credentials, api)
+    client, name = _client(url, credentials), _spreadsheet(url)
     with _translating(url):
-        rows = list(_rows(client, url))
-    width = max(map(len, rows), default=0)
+        from gspread.utils import absolute_range_name, fill_gaps
+
+        title = _worksheet(client.fetch_sheet_metadata(name), url)["title"]
+        as_displayed = {"valueRenderOption": "FORMATTED_VALUE"}
+        answer = client.values_get(name, absolute_range_name(title), params=as_displayed)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     # the API leaves out empty cells at a row's end.
-    writer.writerows(row + [""] * (width - len(row)) for row in rows)
+    rows = fill_gaps(answer["values"]) if "values" in answer else []
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
-
-
-def _rows(client: Any, url: str) -> Iterator[list[str]]:
-    """The worksheet's rows up to the last one that holds something, page by page."""
-    from gspread.utils import absolute_range_name, rowcol_to_a1
-
-    name = _spreadsheet(url)
-    sheet = _worksheet(client.fetch_sheet_metadata(name), url)
-    grid = sheet["gridProperties"]
-    blank = 0
-    for first in range(1, grid["rowCount"] + 1, PAGE_ROWS):
-        last = min(first + PAGE_ROWS - 1, grid["rowCount"])
-        cells = f"A{first}:{rowcol_to_a1(last, grid['columnCount'])}"
-        answer = client.values_get(
-            name,
-            absolute_range_name(sheet["title"], cells),
-            params={"valueRenderOption": "FORMATTED_VALUE", "majorDimension": "ROWS"},
-        )
-        page = answer.get("values", [])
-        for row in page:
-            if any(row):
-                yield from ([] for _ in range(blank))
-                blank = 0
-                yield [str(cell) for cell in row]
-            else:
-                blank += 1
-        # the API leaves out blank rows at a page's end.
-        blank += last - first + 1 - len(page)
 
 
 def _spreadsheet(url: str) -> str:
@@ -103,7 +76,7 @@ def _worksheet(spreadsheet: Any, url: str) -> Any:
     )
 
 
-def _client(url: str, credentials: str | None, api: str) -> Any:
+def _client(url: str, credentials: str | None) -> Any:
     if not credentials:
         raise ConfigurationError(
             "There is no service account to read the Google Sheet with",
@@ -113,7 +86,6 @@ def _client(url: str, credentials: str | None, api: str) -> Any:
         )
     try:
         from gspread.auth import service_account_from_dict
-        from gspread.http_client import HTTPClient
     except ImportError:
         raise ConfigurationError(
             "Reading a Google Sheet needs gspread, which is not installed",
@@ -121,15 +93,8 @@ def _client(url: str, credentials: str | None, api: str) -> Any:
             todo="pip install 'gspread>=6' (the extra `sheets` of pyproject.toml)",
         ) from None
 
-    class At(HTTPClient):
-        """gspread's client, asking another address where one is set."""
-
-        def request(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Any:
-            address = api.rstrip("/") + endpoint.removeprefix(API)
-            return super().request(method, address, *args, **kwargs)
-
     try:
-        client = service_account_from_dict(json.loads(credentials), READ_ONLY, At).http_client
+        client = service_account_from_dict(json.loads(credentials), READ_ONLY).http_client
     except Exception as error:
         # without its text: it may quote the key.
         raise ConfigurationError(

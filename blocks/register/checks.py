@@ -15,7 +15,6 @@ from blocks.platform import opener, sheet_key, store_of
 from blocks.register.parts import Values
 from blocks.resources import located
 from blocks.samples import AGENTS_FILE, WEB_FORMS_SCHEMA
-from blocks.settings import settings
 from blocks.sheets import as_csv, is_sheet
 
 OLDEST_POSTGRES = 140_000
@@ -64,7 +63,7 @@ def _lake(values: Values, name: str) -> str:
 def _agents(values: Values, name: str) -> str:
     url = values["agents_url"]
     if url and is_sheet(url):
-        as_csv(url, sheet_key(values["sheet_credentials"]), settings().sheets_endpoint)
+        as_csv(url, sheet_key(values["sheet_credentials"]))
         return f"{url} can be read"
     if url:
         store, key = located(url, opener(values["source"], name))

@@ -1,7 +1,6 @@
 """A Google Sheet as text, in the order of its rows."""
 
 from blocks import sheets
-from blocks.settings import settings
 from tasks.reading.csv_file import read_csv
 from tasks.reading.source import Source
 
@@ -11,4 +10,4 @@ def read_sheet(url: str, credentials: str | None) -> Source:
 
     Raises SourceMissingError, ConfigurationError, StoreUnavailableError.
     """
-    return read_csv([sheets.as_csv(url, credentials, settings().sheets_endpoint)], url)
+    return read_csv([sheets.as_csv(url, credentials)], url)

@@ -2,15 +2,15 @@
 
 import builtins
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 import pytest
+from gspread import http_client
 
-from blocks import sheets
 from blocks.errors import (
     ConfigurationError,
     CoreTelecomsError,
@@ -20,7 +20,6 @@ from blocks.errors import (
     StoreUnavailableError,
 )
 from blocks.resources import Resources
-from blocks.settings import settings
 from tasks.cleaning.silver import refine
 from tasks.entities.contracts import AGENTS
 from tasks.reading.land import land
@@ -39,16 +38,19 @@ CELLS = [
 ]
 
 
+def answered_by(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gspread asks this address in place of Google's."""
+    for name in ("SPREADSHEET_URL", "SPREADSHEET_VALUES_URL"):
+        path = getattr(http_client, name).partition("/v4")[2]
+        monkeypatch.setattr(http_client, name, f"{endpoint}/v4{path}")
+
+
 @pytest.fixture
-def of_sheet(
-    google: Google, resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Resources]:
+def of_sheet(google: Google, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Resources:
     """A platform whose agents are in the sheet."""
     google.worksheets = [Worksheet("Agents' list", 0, CELLS), Worksheet("Old", 42, [HEADER])]
-    monkeypatch.setenv("CORETELECOMS_SHEETS_ENDPOINT", google.endpoint)
-    settings.cache_clear()
-    yield replace(resources, agents_url=URL, sheet_credentials=google.credentials())
-    settings.cache_clear()
+    answered_by(google.endpoint, monkeypatch)
+    return replace(resources, agents_url=URL, sheet_credentials=google.credentials())
 
 
 def bronze(resources: Resources) -> list[tuple[Any, ...]]:
@@ -85,21 +87,9 @@ def test_the_address_names_the_worksheet(of_sheet: Resources) -> None:
     assert len(bronze(replace(of_sheet, agents_url=f"{URL}/edit#gid=0"))) == 4
 
 
-def test_long_sheets_come_in_pages(
-    of_sheet: Resources, google: Google, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sheets, "PAGE_ROWS", 3)
-    numbered = [[str(number), "", "", ""] for number in range(1, 11)]
-    blank: list[list[str]] = [[], [], [], []]
-    google.worksheets = [Worksheet("A", 0, [HEADER, *numbered, *blank, ["11"]], rows=17)]
-    assert [row[0] for row in bronze(of_sheet)] == [
-        *(str(number) for number in range(1, 11)),
-        *[None] * 4,
-        "11",
-    ]
-    assert google.asked == [f"'A'!A{first}:Z{min(first + 2, 17)}" for first in range(1, 18, 3)], (
-        "each row once, none beyond the grid"
-    )
+def test_rows_after_blank_ones_are_read(of_sheet: Resources, google: Google) -> None:
+    google.worksheets = [Worksheet("A", 0, [HEADER, ["1"], [], [], ["2"], []])]
+    assert [row[0] for row in bronze(of_sheet)] == ["1", None, None, "2"]
 
 
 def test_columns_without_a_header_are_left_out(of_sheet: Resources, google: Google) -> None:
@@ -183,8 +173,7 @@ def refused(read: Callable[[], object], kind: type[CoreTelecomsError], todo: str
 
 
 def test_nobody_listens(of_sheet: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CORETELECOMS_SHEETS_ENDPOINT", "http://127.0.0.1:1")
-    settings.cache_clear()
+    answered_by("http://127.0.0.1:1", monkeypatch)
     refused(lambda: bronze(of_sheet), StoreUnavailableError, "check the network")
 
 

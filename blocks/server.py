@@ -105,7 +105,9 @@ def main() -> None:
         keep_to_one_connection(temporary=False)
     except ConfigurationError as error:
         raise SystemExit(str(error)) from None
-    os.execv(sys.executable, [sys.executable, "-m", "prefect", "server", "start", *sys.argv[1:]])
+    # without --no-prompt it asks on a terminal whether to change the person's Prefect profile.
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+    os.execv(sys.executable, [*prefect, "server", "start", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

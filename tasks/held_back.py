@@ -100,13 +100,18 @@ def _causes(run: TaskRun, runs: Mapping[UUID, TaskRun]) -> set[str]:
             found |= {
                 each.name
                 for each in runs.values()
-                if each.flow_run_id == upstream and each.state_name not in (NOT_READY, HELD_BACK)
+                if each.flow_run_id == upstream and not _is_held(each)
             }
-        elif before.state_name in (NOT_READY, HELD_BACK):
+        elif _is_held(before):
             found |= _causes(before, runs)
         else:
             found.add(before.name)
     return found
+
+
+def _is_held(run: TaskRun) -> bool:
+    # the server may have its first state, and not yet what became of it.
+    return run.state_type is StateType.PENDING or run.state_name == HELD_BACK
 
 
 def _upstream(run: TaskRun) -> Iterable[UUID]:

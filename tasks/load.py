@@ -9,6 +9,7 @@ from tasks.entities.contracts import ENTITIES
 from tasks.entities.references import Loaded, Silver
 from tasks.loading.day import load_day
 from tasks.loading.static import load_static
+from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 ASSETS = "postgres://warehouse/conformed"  # one below it for each table: flows name the task so
@@ -26,6 +27,7 @@ def load(silver: Silver, platform: str, accept: bool = False) -> Loaded:
         into = load_static if entity.is_static else load_day
         run_id = str(runtime.flow_run.id or "")
         loaded = into(entity, silver, resolve(platform), run_id, on_rows, accept=accept)
+        board.loaded(f"load_{entity.name}", loaded.loaded)
         logger().info(
             "%s rows read, %s loaded, %s orphans, %s batches copied, %s resumed",
             loaded.rows_read,

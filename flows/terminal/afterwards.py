@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from prefect.states import State
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
@@ -29,6 +28,7 @@ COLUMNS = {  # of the ledger, with what a narrow terminal has room for
     for name, title in ledger_columns("count").items()
 }
 BALANCE = "read = exact duplicates + missing key + duplicate key + orphan + loaded"
+NO_UI = "make server, then PREFECT_API_URL=http://127.0.0.1:4200/api"
 NOTHING = "–"
 NOT_LOADED = f"{NOTHING} not loaded by this run: what was there of that date is as it was"
 SELECT = "select * from"
@@ -38,19 +38,24 @@ LABEL = 17  # width
 def tell(
     console: Console,
     given: Any,
-    state: State[Any],
+    said: str,
     error: RunFailedError | None,
     seconds: float,
     noise: Path | None = None,
 ) -> None:
     """How a run ended. What failed and what to do comes last, where a short screen still has it."""
-    said = state.message or ""
-    if hasattr(given, "run_date"):  # not a range, whose days the picture has
-        said = _day(console, given, error)
+    page = page_of(board.flow_runs[0]) if board.flow_runs else None
+    places: dict[str, str] = {}
+    if hasattr(given, "run_date") and board.flow_runs:  # not a range, whose days the picture has
+        said, places = _day(console, given, error)
+    if page or places:
+        places["Prefect's UI"] = page or NO_UI
+    for label, where in places.items():
+        console.print(Text(f"{label:<{LABEL}}", "bold").append(where, "not bold"), soft_wrap=True)
     _notes(console)
     if noise:
         _line(console, f"What libraries wrote is in {noise}", "dim")
-    if hasattr(given, "run_date"):
+    if places:
         console.print()
     if error:
         failed(console, error)
@@ -67,15 +72,15 @@ def failed(console: Console, error: RunFailedError) -> None:
         mark, style = " ", ""
 
 
-def _day(console: Console, given: Any, error: RunFailedError | None) -> str:
-    """Where every row of a run date went, and where to look next; its counts in short."""
+def _day(console: Console, given: Any, error: RunFailedError | None) -> tuple[str, dict[str, str]]:
+    """Show where every row of a run date went; its counts in short, and where to look next."""
     try:
         resources = resolve(given.platform)
         summary = read_summary(resources.warehouse_dsn, given.run_date, board.flow_runs)
     except CoreTelecomsError as unread:
         if not error:
             _line(console, f"No ledger to show: {unread}")
-        return ""
+        return "", {}
     if summary.ledger:
         missing = not_loaded()
         console.print(ledger_table(summary, missing))
@@ -83,9 +88,7 @@ def _day(console: Console, given: Any, error: RunFailedError | None) -> str:
         if missing:
             console.print(NOT_LOADED, style="dim")
         console.print()
-    for label, where in where_to_look(summary, resources, completed=not error).items():
-        console.print(Text(f"{label:<{LABEL}}", "bold").append(where, "not bold"), soft_wrap=True)
-    return in_short(summary)
+    return in_short(summary), where_to_look(summary, resources, completed=not error)
 
 
 def _words(console: Console, text: str, style: str = "") -> None:
@@ -157,8 +160,6 @@ def where_to_look(summary: Summary, resources: Resources, *, completed: bool) ->
     places["SQL prompt"] = "make psql" if embedded else address(resources.warehouse_dsn)
     if completed:
         places["Warehouse"] = f"{SELECT} analytics.agg_daily_complaints; or: make dbt-docs"
-    page = page_of(board.flow_runs[0]) if board.flow_runs else None
-    places["Prefect's UI"] = page or "make server, then PREFECT_API_URL=http://127.0.0.1:4200/api"
     return places
 
 
@@ -172,8 +173,9 @@ def _near(url: str) -> str:
 def unreachable(error: Exception) -> CoreTelecomsError | None:
     """What to do about a Prefect API that doesn't answer; None for any other error."""
     import httpx
+    from prefect.settings import get_current_settings
 
-    url = os.environ.get("PREFECT_API_URL", "")
+    url = get_current_settings().api.url
     if not isinstance(error, httpx.TransportError) and "API" not in str(error):
         return None
     if not url:

@@ -42,13 +42,19 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=f"python -m flows.{module}",
         description=description,
-        epilog="Exit code 0 only when the run completed. Settings: docs/configuration.md",
+        epilog="Exit codes: 0 completed, 1 failed, 2 wrong options, 130 interrupted (Ctrl-C). "
+        "Settings: docs/configuration.md",
     )
     made.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
     made.add_argument(
         "--plain", action="store_true", help="plain lines instead of the live picture"
     )
     made.add_argument("--accept", action="store_true", help="publish what the audit would reject")
+    made.add_argument(
+        "--json",
+        action="store_true",
+        help="the outcome as one JSON object on standard output; plain lines on standard error",
+    )
     return made
 
 

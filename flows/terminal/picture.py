@@ -1,6 +1,5 @@
 """The graph of a run as a live picture: rich asks it again at every refresh."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -159,7 +158,9 @@ def waiting_for(board: Board) -> str:
 
 def where_prefect_is() -> str:
     """The Prefect server that keeps the run: one that is there, or one of its own."""
-    url = os.environ.get("PREFECT_API_URL")
+    from prefect.settings import get_current_settings  # which is heavy
+
+    url = get_current_settings().api.url
     return f"with Prefect at {url}" if url else "on a Prefect server of its own (some seconds)"
 
 

@@ -26,8 +26,8 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
     """Run a flow under the eyes of a person; its exit code."""
     board.clear()
     picture = _picture(given)
-    with Screen() as screen:
-        console = fitting(screen, plain)
+    with Screen(json=given.json) as screen:
+        console = fitting(screen, plain or given.json)
         watch = watching(console, picture)
 
         def interrupted() -> None:
@@ -35,21 +35,23 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
             board.listener = days.listener = None  # tasks go on for a while: no more of that
             console.print("Interrupted. What was loaded is whole; run it again to go on.")
 
+        noise = None
         try:
             with watch, interrupt.handled(interrupted):
                 keep_to_one_connection()
                 state, error = asyncio.run(_ended(run))
-                picture.end()
-            noise = screen.keep() if error else None
-            from flows.terminal.afterwards import tell
-
-            tell(console, given, state, error, picture.seconds, noise)
+            name, message = str(state.name), state.message or ""
         except Exception as unforeseen:
-            if noise := screen.keep():
-                console.print(f"What libraries wrote is in {noise}", style="dim", soft_wrap=True)
-            said = f"✘ {_said(unforeseen)}"
-            console.print(said, style="bold red", markup=False, soft_wrap=True)
-            return 1
+            error = _unforeseen(unforeseen)
+            name, message = "Failed", str(error)
+        picture.end()
+        if error:
+            noise = screen.keep()
+        from flows.terminal import afterwards, as_json
+
+        afterwards.tell(console, given, message, error, picture.seconds, noise)
+        if screen.out:
+            as_json.write(screen.out, given, name, message, error, picture.seconds)
         return 1 if error else 0
 
 
@@ -129,12 +131,12 @@ def _picture(given: Any) -> Picture | PictureOfDays:
     return Picture(board, f"{name} {given.run_date}", static_alone=static_alone, channels=channels)
 
 
-def _said(error: Exception) -> str:
-    """An error that no flow run could hold: there was none, or its end couldn't be shown."""
-    from blocks.errors import CoreTelecomsError
+def _unforeseen(error: Exception) -> "RunFailedError":
+    """An error that no flow run could hold: there was none."""
+    from blocks.errors import CoreTelecomsError, RunFailedError
     from flows.terminal.afterwards import unreachable
     from tasks.stage import unexpected
 
     if isinstance(error, CoreTelecomsError):
-        return str(error)
-    return str(unreachable(error) or unexpected(error))
+        return RunFailedError.of(error)
+    return RunFailedError.of(unreachable(error) or unexpected(error))

@@ -68,6 +68,10 @@ class Board:
         with self._lock:
             self.steps.setdefault(name, Step(name)).rows += rows
 
+    def loaded(self, name: str, rows: int) -> None:
+        """So many of the step's rows were loaded; the others went to quarantine."""
+        self._change(name, rows=rows)
+
     def finish(self, name: str, status: Status, detail: str = "") -> None:
         """The step ended, or will not begin."""
         self._change(name, status=status, detail=detail, ended=time.monotonic())

@@ -211,7 +211,8 @@ def test_no_prefect_there(local: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stdout.split("\n")[1].startswith(
-        f"✘ Prefect's API does not answer. Where: PREFECT_API_URL={url}. What to do: start it"
-    )
+    first, *rest = done.stdout.strip().split("\n")[1:]
+    assert first == "✘ Prefect's API does not answer."
+    assert rest[0] == f"  Where: PREFECT_API_URL={url}."
+    assert rest[1].startswith("  What to do: start it")
     assert done.stderr == ""

@@ -1,12 +1,13 @@
 """The database of Prefect's server as `make server` starts it: its own file, in one connection."""
 
 import os
+import pty
 import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ from prefect.settings import (
 
 from blocks.errors import ConfigurationError
 from blocks.server import TEMPORARY, keep_to_one_connection
+from tests.integration.conftest import made_once
+from tests.integration.server import ROOT, Server, ended, wait_for
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
@@ -153,3 +156,35 @@ def test_a_temporary_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "file is not a database" in done.stdout + done.stderr
+
+
+def test_make_server_asks_nothing(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """On a terminal Prefect itself asks whether to change the person's profile, and waits."""
+    server = Server(tmp_path)
+    del server.environment["PREFECT_API_URL"]
+    master, slave = pty.openpty()
+    os.set_blocking(master, False)
+    log = tmp_path / "server.log"
+
+    def answers() -> bool:
+        with suppress(BlockingIOError), log.open("ab") as file:
+            file.write(os.read(master, 65536))
+        return server.answers() or process.poll() is not None
+
+    with made_once(server.prefect_database, tmp_path_factory):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "blocks.server", "--port", str(server.port)],
+            cwd=ROOT,
+            env=server.environment | {"TERM": "xterm"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            text=True,
+        )
+        with ended(process):
+            wait_for(answers, "the server", log)
+            assert process.poll() is None, log.read_text()
+    os.close(slave)
+    os.close(master)
+    assert "Check out the dashboard" in log.read_text()
+    assert not (tmp_path / "prefect" / "profiles.toml").exists()

@@ -85,6 +85,7 @@ def empty_bodies(times: dict[str, float]) -> None:
     load.load_day = load.load_static = loaded  # type: ignore[assignment]
     gate._load_type = load_type
     tables.create_all_tables = nothing  # type: ignore[assignment]
+    tables.lost_days = lambda _: []
     tables.clear_staging = tables.cleanup_checkpoints = nothing
     warehouse._build = lambda _: warehouse.Built(0, (), 0.0)
 

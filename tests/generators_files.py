@@ -21,12 +21,14 @@ def csv_files(draw: st.DrawFn, header: Sequence[str], rows: Grid) -> bytes:
         st.sampled_from([lambda place: False, lambda place: True, lambda place: place % 3 == 0])
     )
     newline = draw(st.sampled_from(["\n", "\r\n"]))
+    bare = ',"\n' if newline == "\n" and draw(st.booleans()) else ',"\r\n'
     grid = [header, *rows]
     if (again := draw(st.integers(1, 5 * len(grid)))) <= len(grid):
         grid.insert(again, header)
     lines = [
         ",".join(
-            _field(value or "", quote=quoted(number + place)) for place, value in enumerate(row)
+            _field(value or "", bare, quote=quoted(number + place))
+            for place, value in enumerate(row)
         )
         for number, row in enumerate(grid)
     ]
@@ -34,8 +36,8 @@ def csv_files(draw: st.DrawFn, header: Sequence[str], rows: Grid) -> bytes:
     return draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"])) + text.encode()
 
 
-def _field(value: str, *, quote: bool) -> str:
-    if quote or any(character in value for character in ',"\r\n'):
+def _field(value: str, special: str, *, quote: bool) -> str:
+    if quote or any(character in value for character in special):
         return '"' + value.replace('"', '""') + '"'
     return value
 

@@ -15,7 +15,7 @@ from tasks.cleaning.duplicates import Duplicates, find_duplicates
 from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
 from tasks.lake.bronze import bronze_rows
-from tasks.lake.parquet import SLICE_ROWS, Spool, detached, within, write_parquet
+from tasks.lake.parquet import SLICE_ROWS, Spool, detached, reading, within, write_parquet
 
 PROBLEMS = pl.Schema(
     {
@@ -140,7 +140,7 @@ class _BronzeFile:
                 yield detached(picked)
 
     def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
-        with self._lake.translating(self._file):
+        with reading(self._lake, self._file):
             return scan.collect()
 
 

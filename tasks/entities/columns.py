@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from blocks.errors import SchemaDriftError
+from tasks.entities.labels import shown
 from tasks.entities.model import Entity, Field, is_index, normalised
 
 
@@ -61,20 +62,4 @@ def _there(fields: Sequence[Field], labels: Sequence[str]) -> str:
             f"of the source's {len(labels)} columns {len(known) or 'none'} are known: "
             "is its first line a header?"
         )
-    return f"the source has the columns {', '.join(map(repr, labels)) or 'none'}"
-
-
-def unique_labels(labels: Sequence[str]) -> list[str]:
-    """The labels as they are, a repeated one numbered: a Parquet file can't hold it twice.
-
-    >>> unique_labels(["", "a", ""])
-    ['', 'a', '_2']
-    """
-    unique: list[str] = []
-    for label in labels:
-        name, number = label, 1
-        while name in unique or (number > 1 and name in labels):
-            number += 1
-            name = f"{label}_{number}"
-        unique.append(name)
-    return unique
+    return f"the source has the columns {shown(labels) or 'none'}"

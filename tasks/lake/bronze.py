@@ -10,7 +10,7 @@ from blocks.stores.store import Store
 from tasks.entities.columns import match_columns
 from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
-from tasks.lake.parquet import FileReplacedError, made_from
+from tasks.lake.parquet import FileReplacedError, made_from, reading
 
 
 def bronze_keys(entity: str, run_date: date) -> tuple[str, str]:
@@ -73,14 +73,17 @@ def prove_made_from(silver: Silver, lake: Store) -> None:
 def bronze_rows(entity: Entity, run_date: date, key: str, lake: Store) -> pl.LazyFrame:
     """A bronze file's contract columns under their canonical names, NULL before they were declared.
 
-    Raises SchemaDriftError.
+    Raises SchemaDriftError; SourceUnreadableError for a damaged or foreign file.
     """
     uri = lake.uri(key)
-    with lake.translating(key):
+    with reading(lake, key):
         scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
-        labels = scan.collect_schema().names()
+        columns = scan.collect_schema()
+        if any(kind != pl.String for kind in columns.dtypes()):
+            raise pl.exceptions.SchemaError("not all text")
+    labels = columns.names()
     # by position: an extra column may be called as one of ours.
     there = match_columns(entity, run_date, labels, uri).positions
-    columns = {name: pl.col(labels[position]) for name, position in there.items()}
+    found = {name: pl.col(labels[position]) for name, position in there.items()}
     missing = pl.lit(None, pl.String)
-    return scan.select(columns.get(f.name, missing).alias(f.name) for f in entity.fields)
+    return scan.select(found.get(f.name, missing).alias(f.name) for f in entity.fields)

@@ -1,13 +1,14 @@
 """Parquet files in the lake, written from frames that come one by one, in bounded memory."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from blocks.errors import TerminalError
+from blocks.errors import SourceUnreadableError, TerminalError
 from blocks.stores.local import LocalStore
 from blocks.stores.store import Store
 
@@ -46,13 +47,28 @@ def write_parquet(
 
 
 def scan(store: Store, key: str) -> pl.LazyFrame:
-    """A Parquet file of a store; read within `store.translating(key)`."""
+    """A Parquet file of a store; read it within `reading`."""
     return pl.scan_parquet(store.uri(key), storage_options=store.storage_options, glob=False)
+
+
+@contextmanager
+def reading(store: Store, key: str) -> Iterator[None]:
+    """Turn what Polars or Python meet at a file of the lake within the block into our errors."""
+    try:
+        with store.translating(key):
+            yield
+    except pl.exceptions.PolarsError:
+        # without its text: it may quote what stands in the file.
+        raise SourceUnreadableError(
+            "The file of the lake is damaged, or not one that this pipeline wrote",
+            where=store.uri(key),
+            todo="load the date again from its source (--force in a backfill)",
+        ) from None
 
 
 def made_from(store: Store, key: str) -> str:
     """The fingerprint of the source that a file's rows come from."""
-    with store.translating(key):
+    with reading(store, key):
         options = store.storage_options
         metadata = pl.read_parquet_metadata(store.uri(key), storage_options=options)
     return metadata.get(MADE_FROM, "")

@@ -12,7 +12,7 @@ from blocks.errors import TerminalError
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
-from tasks.lake.parquet import FileReplacedError, scan, within
+from tasks.lake.parquet import FileReplacedError, reading, scan, within
 from tasks.loading import tables
 
 OnRows = Callable[[int], None]
@@ -27,13 +27,14 @@ def read_slices(
     """The columns of a lake file of that many rows, `batch_rows` at a time, from row `start` on."""
     lake = resources.lake
     for first in range(start, rows, resources.batch_rows):
-        with lake.translating(key):
-            yield (
+        with reading(lake, key):
+            frame = (
                 scan(lake, key)
                 .select(columns)
                 .slice(first, min(resources.batch_rows, rows - first))
                 .collect()
             )
+        yield frame
 
 
 def encoded(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[int, bytes]]:

@@ -14,7 +14,7 @@ from blocks.database import Connection
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
-from tasks.lake.parquet import scan
+from tasks.lake.parquet import reading, scan
 from tasks.loading import tables
 
 FEW_IDS = 10_000  # so many are asked for by name; for more, all keys are read
@@ -38,7 +38,7 @@ def find_orphans(
     there = {f.name: s for f, s in entity.references.items() if f.is_there(silver.run_date)}
     if not there:
         return pl.DataFrame(schema=ORPHANS)
-    with lake.translating(silver.key):
+    with reading(lake, silver.key):
         rows = scan(lake, silver.key)
         found = rows.with_row_index("row").select(
             pl.col("row").cast(pl.Int64),

@@ -11,7 +11,7 @@ from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.bronze import bronze_rows
-from tasks.lake.parquet import FileReplacedError
+from tasks.lake.parquet import FileReplacedError, reading
 from tasks.loading.copying import copy, encoded, read_slices
 
 _RECORDS = sql.Identifier("quarantine", "records")
@@ -95,7 +95,7 @@ def _orphan_records(
         orphaned = _between(orphans, start, end - 1)
         if orphaned.is_empty():
             continue
-        with lake.translating(silver.bronze_key):
+        with reading(lake, silver.bronze_key):
             span = bronze.slice(start, end - start).collect()
         found = span[orphaned["source_row"] - start]
         yield orphaned.select(

@@ -16,15 +16,19 @@ from pathlib import Path
 import polars as pl
 
 from blocks.errors import SourceUnreadableError
-from tasks.entities.columns import unique_labels
+from tasks.entities.labels import unique_labels
 from tasks.reading.source import Bytes, Source, looks_like
 
 BLOCK_BYTES = 4 << 20
-MAX_RECORD_BYTES = 256 << 20
+MAX_RECORD_BYTES = 32 << 20
+MAX_VALUE = 16 << 20  # characters, of what the csv module reads: it takes eight times the memory
 _MAX_HEADER_BYTES = 1 << 20
 _EXACT_ROWS = 50_000
 _MARK = "\ufeff"  # the byte order mark that some tools begin a file with
 _MARK_BYTES = _MARK.encode()
+# a part of its value, as some writers leave it. The csv module would end the row there: meanwhile
+# a NUL, which no value has, stands for it.
+_CR_ALONE = re.compile("\r(?!\n|\\Z)")
 
 
 @cache
@@ -113,20 +117,41 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
         head += more
     _refuse_nul(head[:end], where, line)
     text = _decoded(head[:end], where, line)
+    csv.field_size_limit(MAX_VALUE)
     try:
         # lines end in LF here: a CR of its own is an old Mac's, and would hide every row.
         labels = next(csv.reader(StringIO(text, newline="\n"), delimiter=delimiter, strict=True))
     except csv.Error as error:
+        if "\r" in text and "\n" not in text:
+            what = "The lines end in carriage returns alone, as an old Mac writes them"
+            raise _unreadable(what, where, todo="export the file with line feeds") from None
         raise _unreadable(f"The header line is not CSV: {error}", where, line + 1) from None
+    for other, called in _DELIMITERS.items():
+        if other != delimiter and text.count(other) > max(0, 2 * len(labels) - 3):
+            raise _unreadable(
+                f"The columns seem to be separated by {called}, not by {_called(delimiter)}",
+                where,
+                line + 1,
+                "export the file as it was declared, or declare its delimiter in contracts.py",
+            )
     return labels, head[end:], line + head[:end].count(b"\n")
+
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def _called(delimiter: str) -> str:
+    return _DELIMITERS.get(delimiter, repr(delimiter))
 
 
 def _first_record_end(head: bytes) -> int:
     """Where the first line outside quotes ends; 0 when it isn't all there."""
-    end = 0
-    while end := head.find(b"\n", end) + 1:
-        if head.count(b'"', 0, end) % 2 == 0:
+    start = quotes = 0
+    while end := head.find(b"\n", start) + 1:
+        quotes += head.count(b'"', start, end)
+        if quotes % 2 == 0:
             return end
+        start = end
     return 0
 
 
@@ -231,17 +256,20 @@ def _exactly(
     pieces: Iterable[bytes], names: list[str], line: int, where: str, delimiter: str
 ) -> Iterator[pl.DataFrame]:
     """The rows as Python's csv module reads them, or the error with its line."""
-    csv.field_size_limit(MAX_RECORD_BYTES)
-    reader = csv.reader(_lines(pieces, where, line), delimiter=delimiter, strict=True)
+    csv.field_size_limit(MAX_VALUE)
+    lines = (_CR_ALONE.sub("\0", text) for text in _lines(pieces, where, line))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     first = line + 1  # line of the row being read
     try:
         for row in reader:
             if row:  # a blank line is no row
                 if len(row) != len(names):
+                    why = "the file is ragged, or was cut off"
+                    if any("\0" in value for value in row):
+                        why = "some lines end in carriage returns alone, not in line feeds"
                     raise _unreadable(
-                        f"A row of {len(row)} values under {len(names)} columns: "
-                        "the file is ragged, or was cut off",
+                        f"A row of {len(row)} values under {len(names)} columns: {why}",
                         where,
                         first,
                     )
@@ -251,11 +279,11 @@ def _exactly(
                 yield _frame(rows, names)
                 rows = []
     except csv.Error as error:
-        what = (
-            "The file was cut off: a quoted value is not closed"
-            if "unexpected end" in str(error)
-            else f"Not CSV: {str(error).partition(' - ')[0]}"
-        )
+        what = f"Not CSV: {error}"
+        if "unexpected end" in str(error):
+            what = "The file was cut off: a quoted value is not closed"
+        elif "field limit" in str(error):
+            what = f"A value is over {MAX_VALUE >> 20} million characters, or its quote not closed"
         raise _unreadable(what, where, first) from None
     if rows:
         yield _frame(rows, names)
@@ -265,7 +293,8 @@ def _frame(rows: list[list[str]], names: list[str]) -> pl.DataFrame:
     columns = zip(names, zip(*rows, strict=True), strict=True)
     # by dict: a list of series would give the column without a name one.
     frame = pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in columns})
-    return frame.select(pl.when(pl.all() != "").then(pl.all()))
+    text = pl.all().str.replace_all("\0", "\r", literal=True)
+    return frame.select(pl.when(pl.all() != "").then(text))
 
 
 def _lines(pieces: Iterable[bytes], where: str, line: int) -> Iterator[str]:
@@ -285,10 +314,10 @@ def _decoded(data: bytes, where: str, line: int) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise _unreadable(
-            f"Not UTF-8: byte 0x{data[error.start]:02x}",
+            f"Not UTF-8: byte 0x{data[error.start]:02x}; it seems to be Windows-1252 or Latin-1",
             where,
             line + data.count(b"\n", 0, error.start) + 1,
-            "export the file as UTF-8; reading it in another encoding would garble names",
+            "export the file as UTF-8, or declare its encoding in contracts.py",
         ) from None
 
 

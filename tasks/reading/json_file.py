@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from blocks.errors import SchemaDriftError, SourceUnreadableError
+from tasks.entities.labels import shown
 from tasks.lake.parquet import SLICE_ROWS
 from tasks.reading.source import Bytes, Source, looks_like
 
@@ -47,9 +48,12 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
             where,
             "a day without rows is the array []; ask the source's owner for the file",
         )
-    document = _parsed(text, where)
-    values = {name: [] for name in columns} if document == [] else _columns(document, where)
-    frame = _frame(values, where)
+    try:
+        document = _parsed(text, where)
+        values = {name: [] for name in columns} if document == [] else _columns(document, where)
+        frame = _frame(values, where)
+    except RecursionError:
+        raise _unreadable("Not a table: the JSON is nested too deep", where) from None
     return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
 
 
@@ -99,8 +103,12 @@ def _parsed(text: str, where: str) -> Any:
             )
     except json.JSONDecodeError as error:
         raise _broken(error, error.lineno, len(text), where) from None
-    except RecursionError:
-        raise _unreadable("Not a table: the JSON is nested too deep", where) from None
+    if "\n" in text[start:end] and rest.startswith("{"):
+        raise _unreadable(
+            "The JSON seems to be records of several lines each",
+            where,
+            "write each record in a line of its own, or all of them as one array",
+        )
     records = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -122,6 +130,12 @@ def _broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Ex
 
 def _columns(document: Any, where: str) -> dict[str, list[Any]]:
     """Values by column label, rows aligned."""
+    if kind := _other_orient(document):
+        raise _unreadable(
+            f"The JSON seems to be what pandas writes with orient={kind!r}",
+            where,
+            "write it with orient='columns' (the default) or orient='records'",
+        )
     if isinstance(document, _Object):
         kinds = {type(value) for value in document.values()}
         if kinds == {_Object}:
@@ -135,6 +149,23 @@ def _columns(document: Any, where: str) -> dict[str, list[Any]]:
     if isinstance(document, list):
         return _by_record(document, where)
     raise _unreadable("The JSON is neither columns nor records", where)
+
+
+def _other_orient(document: Any) -> str | None:
+    """Which of pandas' shapes that are not read a document seems to have."""
+    if isinstance(document, list):
+        return "values" if document and all(isinstance(row, list) for row in document) else None
+    if not isinstance(document, _Object):
+        return None
+    if document.keys() >= {"columns", "data"} and isinstance(document["data"], list):
+        return "split"
+    if document.keys() == {"schema", "data"} and isinstance(document["schema"], dict):
+        return "table"
+    first = next(iter(document.values()), None)
+    # rows by label: the labels are numbers, and what each row holds is named by words.
+    if isinstance(first, _Object) and all(label.isdecimal() for label in document):
+        return None if all(name.isdecimal() for name in first) else "index"
+    return None
 
 
 def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
@@ -161,9 +192,12 @@ def _by_position(document: _Object, where: str) -> dict[str, list[Any]]:
 
 
 def _uneven(document: _Object, where: str) -> Exception:
-    rows = ", ".join(f"{name!r}: {len(values):,}" for name, values in document.items())
+    first, values = next(iter(document.items()))
+    others = [name for name, column in document.items() if len(column) != len(values)]
+    rows = "".join(f"; {shown([name])} has {len(document[name]):,}" for name in others[:5])
     return SchemaDriftError(
-        f"The columns of the JSON don't hold the same rows; how many each has: {rows}",
+        "The columns of the JSON don't hold the same rows: "
+        f"{shown([first])} has {len(values):,}{rows}" + ("" if others else ", others have others"),
         where=where,
         todo="ask the source's owner for the file again; nothing of it was taken over",
     )
@@ -182,7 +216,7 @@ def _by_record(records: list[Any], where: str) -> dict[str, list[Any]]:
 def _refuse_twice(document: _Object, where: str) -> None:
     if document.twice:
         raise SchemaDriftError(
-            f"The JSON holds a column twice: {', '.join(map(repr, document.twice))}",
+            f"The JSON holds a column twice: {shown(document.twice)}",
             where=where,
             todo="ask the source's owner which of the two is right",
         )

@@ -14,7 +14,8 @@ from blocks.database import connect
 from blocks.errors import ConfigurationError
 from blocks.resources import Resources
 from blocks.sheets import is_sheet
-from tasks.entities.columns import match_columns, unique_labels
+from tasks.entities.columns import match_columns
+from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import bronze_keys
@@ -93,8 +94,9 @@ def _warnings(
     if not rows:
         warnings.append(f"{entity.name}: no rows, only the header ({address})")
     if unexpected:
-        names = ", ".join(map(repr, unexpected))
-        warnings.append(f"{entity.name}: unexpected columns kept out: {names} ({address})")
+        warnings.append(
+            f"{entity.name}: unexpected columns kept out: {shown(unexpected)} ({address})"
+        )
     if again:
         times = f"{again:,} more time{'s' * (again > 1)}"
         warnings.append(f"{entity.name}: the header stood {times}, left out ({address})")

@@ -29,11 +29,25 @@ class Bytes:
 
 _SIGNS = {
     b"\x1f\x8b": "a gzip file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x04\x22\x4d\x18": "an LZ4 file",
+    b"\xff\x06\x00\x00sNaPpY": "a Snappy file",
+    b"7z\xbc\xaf": "a 7-Zip file",
     b"PK\x03\x04": "a ZIP file or Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF file",
+    b"\xff\xfe\x00\x00": "text in UTF-32",
+    b"\x00\x00\xfe\xff": "text in UTF-32",
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
+    b"+/v": "text in UTF-7",
     b"<": "HTML or XML",
     b"{": "JSON",
     b"[": "JSON",
@@ -43,7 +57,13 @@ _SIGNS = {
 def looks_like(head: bytes) -> str | None:
     """What a file that begins so is, where its first bytes give it away."""
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return next((kind for sign, kind in _SIGNS.items() if begin.startswith(sign)), None)
+    if kind := next((kind for sign, kind in _SIGNS.items() if begin.startswith(sign)), None):
+        return kind
+    # letters of the Western alphabet have a zero byte before or after them in UTF-16.
+    pairs = head[: len(head[:200]) // 2 * 2]
+    if pairs and (not any(pairs[::2]) or not any(pairs[1::2])):
+        return "text in UTF-16"
+    return None
 
 
 @dataclass

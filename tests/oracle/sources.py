@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,17 +83,20 @@ def letters(name: str) -> str:
 
 
 def read_csv(source: bytes) -> tuple[list[str], list[list[str | None]]]:
-    """Header and rows; an empty field is null, and an empty line is no row."""
+    """Header and rows; an empty field is null, and an empty line is no row.
+
+    Lines end in a line feed, before which a carriage return may stand. Elsewhere it is part of its
+    value, which the csv module doesn't know: NUL, which no text has, stands for it meanwhile.
+    """
+    text = re.sub("\r(?!\n|$)", "\0", source.decode("utf-8-sig"))
     limit = csv.field_size_limit(len(source) + 1)
     try:
-        lines = [
-            line for line in csv.reader(io.StringIO(source.decode("utf-8-sig"), newline="")) if line
-        ]
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
     finally:
         csv.field_size_limit(limit)
     if not lines:
         raise UnreadableError("an empty file")
-    header, *rows = lines
+    header, *rows = [[value.replace("\0", "\r") for value in line] for line in lines]
     if any(len(row) != len(header) for row in rows):
         raise UnreadableError("ragged lines")
     return header, [[value or None for value in row] for row in rows]

@@ -112,6 +112,17 @@ def test_a_header_again_is_left_out_counted_and_warned_of(resources: Resources) 
     assert "the header stood 2 more times" in warning
 
 
+def test_messages_show_few_labels_and_cut_them(resources: Resources) -> None:
+    many = "".join(f",x{number}" for number in range(16_000)) + "," + "y" * 900_000
+    put(resources, CUSTOMERS, PEOPLE.strip() + many + "\n")
+    (_, warning) = land(CUSTOMERS, DAY, resources).warnings
+    assert "'x19' and 15,981 more" in warning
+    put(resources, CUSTOMERS, PEOPLE.replace("email", "z" * 900_000))
+    with pytest.raises(SchemaDriftError, match=r"missing email.*'zzz") as caught:
+        land(CUSTOMERS, DAY, resources)
+    assert len(warning) < 1000 > len(str(caught.value))
+
+
 def test_landing_again_replaces_both_files(resources: Resources) -> None:
     put(resources, CUSTOMERS, PEOPLE + "1,a,M,,,,\n2,b,F,,,,\n")
     land(CUSTOMERS, DAY, resources)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import SourceUnreadableError
-from tasks.entities.columns import unique_labels
+from tasks.entities.labels import unique_labels
 from tasks.reading import csv_file as module
 from tasks.reading.csv_file import read_csv
 
@@ -31,15 +31,17 @@ def rows_of(
 
 def by_the_csv_module(data: bytes, delimiter: str) -> list[tuple[str | None, ...]] | None:
     """What the csv module reads below the header, or None where it or the row's width refuses."""
-    # universal newlines are off and a line feed alone ends a line, as the format says.
-    lines = re.findall(r"[^\n]*\n|[^\n]+", data.decode())
+    # universal newlines are off and a line feed alone ends a line, as the format says; a carriage
+    # return elsewhere, which the module doesn't know, is a NUL meanwhile.
+    text = re.sub("\r(?!\n|$)", "\0", data.decode())
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     try:
         rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row]
     except csv.Error:
         return None
     if any(len(row) != len(rows[0]) for row in rows):
         return None
-    return [tuple(value or None for value in row) for row in rows[1:]]
+    return [tuple(value.replace("\0", "\r") or None for value in row) for row in rows[1:]]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,7 @@ def by_the_csv_module(data: bytes, delimiter: str) -> list[tuple[str | None, ...
         pytest.param(b'a,b\n6\'2",5" pipe\n', [("6'2\"", '5" pipe')], id="quotes in the open"),
         pytest.param(b'a,b\n"1\r2","\r\n"\n', [("1\r2", "\r\n")], id="carriage returns"),
         pytest.param(b',b\n0,"x\ry"\n', [("0", "x\ry")], id="carriage return next to an index"),
+        pytest.param(b"a,b\n1\r2,\r\n\r3,4\n", [("1\r2", None), ("\r3", "4")], id="CR unquoted"),
         pytest.param(b"a,b\n#1,#\n", [("#1", "#")], id="no comments"),
         pytest.param("a,b\nß,日本\n".encode(), [("ß", "日本")], id="beyond ASCII"),
         pytest.param(b"a,b\n", [], id="header only"),
@@ -80,8 +83,8 @@ def test_reads(data: bytes, expected: list[tuple[str | None, ...]], block: int) 
         pytest.param(b"a,b,c\n1,2,3\n4,5", "2 values.*cut off.*line 3", id="cut off in a line"),
         pytest.param(b'a,b\n1,2\n3,"4\n5,6\n', "cut off.*line 3", id="cut off in quotes"),
         pytest.param(b'a,b\n1,"2"x\n', "Not CSV.*line 2", id="text after quotes"),
-        pytest.param(b"a,b\n1,2\r3,4\r", "new-line character.*line 2", id="old Mac lines"),
-        pytest.param(b"a,b\r1,2\r", "new-line character.*line 1", id="nothing but old Mac lines"),
+        pytest.param(b"a,b\n1,2\r3,4\r", "carriage returns alone.*line 2", id="old Mac lines"),
+        pytest.param(b"a,b\r1,2\r", "carriage returns alone", id="nothing but old Mac lines"),
         pytest.param(b"a,b\n1,2\n3,\xff\n", "UTF-8: byte 0xff.*line 3", id="Latin-1"),
         pytest.param(b'a,b\n1,"\n2"\n3,\xe9"\n', "UTF-8: byte 0xe9.*line 4", id="Latin-1, quotes"),
         pytest.param(b"\xe9,b\n1,2\n", "UTF-8.*line 1", id="Latin-1 label"),
@@ -92,6 +95,13 @@ def test_reads(data: bytes, expected: list[tuple[str | None, ...]], block: int) 
         pytest.param(b' [{"a": 1}]', "JSON", id="JSON records"),
         pytest.param(b"<!DOCTYPE html><html>", "HTML", id="HTML"),
         pytest.param(b"\x1f\x8b\x08\x00abc", "gzip", id="gzip"),
+        pytest.param(b"\x28\xb5\x2f\xfdabc", "Zstandard", id="Zstandard"),
+        pytest.param("a,b\n1,2\n".encode("utf-32"), "UTF-32", id="UTF-32"),
+        pytest.param("a,b\n1,2\n".encode("utf-16-le"), "UTF-16|NUL", id="UTF-16 without mark"),
+        pytest.param(b"+/v8-a,b\n1,2\n", "UTF-7", id="UTF-7"),
+        pytest.param(b"a;b;c\n1;2;3\n", "by semicolons, not by commas.*line 1", id="semicolons"),
+        pytest.param(b"a\tb\n1\t2\n", "by tabs, not by commas", id="tabs"),
+        pytest.param(b"a b|c,d|e|f\n1|2|3\n", "by bars, not by commas", id="bars"),
         pytest.param(b"PK\x03\x04abc", "Excel", id="Excel"),
         pytest.param(b'a,"b\n1,2\n', "cut off|header", id="label not closed"),
     ],
@@ -166,6 +176,26 @@ def test_a_value_of_10_mb() -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("a", "b"), ("1", quoted), ("2", 'in " quotes')])
     assert rows_of(text.getvalue().encode()) == [("1", quoted), ("2", 'in " quotes')]
+
+
+def test_a_label_that_never_closes_is_refused_in_linear_time() -> None:
+    lines = b'"a,b\n' + b"1,2\n" * 1_000_000
+    with pytest.raises(SourceUnreadableError, match=r"megabyte|cut off"):
+        rows_of(lines, 1 << 20)
+
+
+def test_a_header_of_16_384_empty_cells() -> None:
+    data = b"a,b" + b"," * 16_382 + b"\n" + (b"1,2" + b"," * 16_382 + b"\n") * 2
+    frames = list(read_csv([data], "here.csv").frames)
+    assert [frame.shape for frame in frames] == [(2, 16_384)]
+    assert frames[0].select("a", "b", "_2").rows() == [("1", "2", None)] * 2
+
+
+def test_a_value_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VALUE", 1000)
+    for row in (b'1,"2\n' + b"x,y\n" * 1000, b'1"",' + b"x" * 1001 + b"\n"):
+        with pytest.raises(SourceUnreadableError, match=r"quote not closed.*line 2"):
+            rows_of(b"a,b\n" + row)
 
 
 def test_a_quote_that_never_closes_does_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:

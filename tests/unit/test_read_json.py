@@ -102,6 +102,13 @@ def test_values_keep_their_spelling(value: str, expected: str | None) -> None:
         pytest.param('{"a": {"0": "1"}, "b": "x"}', "by row, others", id="mixed"),
         pytest.param('{"a": {"0": "1", "0": "secret"}}', "label twice", id="a row label twice"),
         pytest.param("[" * 100_000, "too deep|cut off", id="deep"),
+        pytest.param('{"a": "1"}\n' + "[" * 100_000, "too deep|cut off", id="deep in a line"),
+        pytest.param('[{"a": ' + "[" * 900 + "1" + "]" * 900 + "}]", "too deep", id="deep value"),
+        pytest.param('{\n"a": "1"\n}\n{\n"a": "2"\n}', "several lines each", id="several lines"),
+        pytest.param('{"0": {"a": "1", "b": "x"}, "1": {"a": "2"}}', "'index'", id="index"),
+        pytest.param('{"columns": ["a"], "index": [0], "data": [["1"]]}', "'split'", id="split"),
+        pytest.param('{"schema": {"fields": []}, "data": [{"a": "1"}]}', "'table'", id="table"),
+        pytest.param('[["secret", "x"], ["2", "y"]]', "'values'", id="values"),
         pytest.param('[{"a": "x\\u0000y"}]', "NUL", id="NUL"),
         pytest.param('[{"a": "x\x00y"}]', "Not JSON|NUL", id="NUL byte"),
         pytest.param('[{"a": "\\ud800"}]', "surrogate", id="half a character"),
@@ -128,11 +135,11 @@ def test_a_column_twice(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "rows"),
     [
-        ('{"a": {"0": "1"}, "b": {"0": "x", "1": "y"}}', "'a': 1, 'b': 2"),
-        ('{"a": {"0": "1", "1": "2"}, "b": {"0": "x"}}', "'a': 2, 'b': 1"),
-        ('{"a": {"0": "1"}, "b": {"1": "x"}}', "'a': 1, 'b': 1"),
-        ('{"a": {}, "b": {"1": "x"}}', "'a': 0, 'b': 1"),
-        ('{"a": ["1"], "b": []}', "'a': 1, 'b': 0"),
+        ('{"a": {"0": "1"}, "b": {"0": "x", "1": "y"}}', "'a' has 1; 'b' has 2"),
+        ('{"a": {"0": "1", "1": "2"}, "b": {"0": "x"}}', "'a' has 2; 'b' has 1"),
+        ('{"a": {"0": "1"}, "b": {"1": "x"}}', "'a' has 1, others"),
+        ('{"a": {}, "b": {"1": "x"}}', "'a' has 0; 'b' has 1"),
+        ('{"a": ["1"], "b": []}', "'a' has 1; 'b' has 0"),
     ],
 )
 def test_columns_of_different_rows(text: str, rows: str) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from blocks.errors import SourceMissingError, TerminalError
+from blocks.errors import SourceMissingError, SourceUnreadableError, TerminalError
 from blocks.resources import Resources
 from tasks.cleaning import silver
 from tasks.cleaning.silver import refine
@@ -15,6 +16,7 @@ from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS, SM_COMPLAINTS
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake import parquet
+from tasks.lake.bronze import landed
 from tasks.reading.land import land
 
 DAY = date(2025, 11, 20)
@@ -61,6 +63,34 @@ def rejects(resources: Resources, result: Silver) -> list[tuple[Any, ...]]:
     assert frame.columns == ["source_row", "issue", "reason", "record_key", "record"]
     assert frame["source_row"].is_sorted()
     return frame.select("source_row", "issue", "record_key").rows()
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut off", "a byte", "numbers"])
+def test_a_bronze_file_that_is_damaged_or_foreign_is_named(
+    damage: str, resources: Resources
+) -> None:
+    refined(resources, AGENTS, "1,ann,Intern,Texas")
+    bronze = landed("agents", DAY, resources.lake)
+    path = Path(resources.lake.uri(bronze.key))
+    data = path.read_bytes()
+    footer = len(data) - 60  # the end of what describes the columns
+    if damage == "numbers":
+        labels = LABELS[AGENTS].split(",")
+        pl.DataFrame({label: [1] for label in labels}).write_parquet(path)
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"secret" * 100,
+                "cut off": data[:-1],
+                "a byte": data[:footer] + bytes([data[footer] ^ 0xFF]) + data[footer + 1 :],
+            }[damage]
+        )
+    with pytest.raises(
+        SourceUnreadableError, match=r"damaged.*agents/2025-11-20\.parquet"
+    ) as caught:
+        refine(AGENTS, bronze, resources)
+    assert "secret" not in str(caught.value)
 
 
 def test_types_columns_and_values_of_a_call_log(resources: Resources) -> None:

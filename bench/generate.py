@@ -101,8 +101,8 @@ def sources(
     dirty: float = 0.001,
 ) -> None:
     """Write a call-log day with its customers and agents as a source store."""
-    customers_file(out / CUSTOMERS.source, customers)
-    agents_file(out / AGENTS.source, agents)
+    customers_file(out / CUSTOMERS.source_on(run_date), customers)
+    agents_file(out / AGENTS.source_on(run_date), agents)
     call_logs(out / CALL_LOGS.source_on(run_date), rows, run_date, customers, agents, dirty)
 
 

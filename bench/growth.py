@@ -47,7 +47,7 @@ def by_history(folder: Path, days: list[int], rows: int) -> dict[str, Measured]:
     taken: dict[int, float] = {}
     with embedded.server(folder / "postgres") as server:
         day = Day(prepare(server.get_uri(), folder, rows), folder, rows)
-        source = folder / "source" / CALL_LOGS.source
+        source = folder / "source" / CALL_LOGS.source.name
         for number in range(1, max(days) + NEIGHBOURS):
             run_date = FIRST + timedelta(days=number)
             path = source.parent / run_date.strftime(source.name)

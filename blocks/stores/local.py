@@ -33,6 +33,15 @@ class LocalStore:
     def uri(self, key: str) -> str:
         return str(self.root / key)
 
+    def keys(self, prefix: str) -> list[str]:
+        start = self.root / f"{prefix}*"
+        with self.translating(prefix):
+            if not start.parent.is_dir():
+                return []
+            entries = start.parent.glob(f"{_literal(start.name[:-1])}*")
+            files = (f for e in entries for f in (e.rglob("*") if e.is_dir() else (e,)))
+            return sorted(f.relative_to(self.root).as_posix() for f in files if f.is_file())
+
     def local_copy(self, key: str, spool: Path) -> Path:
         path = self.root / key
         with self.translating(key):

@@ -130,6 +130,13 @@ class S3Store:
     def uri(self, key: str) -> str:
         return f"{self.url}/{key}".rstrip("/")
 
+    def keys(self, prefix: str) -> list[str]:
+        with self.translating(prefix):
+            pages = self.access.client().get_paginator("list_objects_v2")
+            found = pages.paginate(Bucket=self.bucket, Prefix=self._name(prefix))
+            cut = len(self._name(""))
+            return [each["Key"][cut:] for page in found for each in page.get("Contents", ())]
+
     def local_copy(self, key: str, spool: Path) -> Path:
         path = spool / Path(key).name
         with self.translating(key):

@@ -23,6 +23,9 @@ class Store(Protocol):
     def uri(self, key: str) -> str:
         """Address of one object as Polars reads it."""
 
+    def keys(self, prefix: str) -> list[str]:
+        """The objects whose key begins so, in the order of their keys."""
+
     def local_copy(self, key: str, spool: Path) -> Path:
         """A local file with the object's bytes: the file itself, or a download into `spool`."""
 

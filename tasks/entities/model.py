@@ -146,8 +146,11 @@ def is_index(label: str) -> bool:
 
     >>> [is_index(label) for label in ("", "Unnamed: 0", "column1", "index", "call ID")]
     [True, True, True, True, False]
+    >>> is_index("__index_level_0__")
+    True
     """
     letters = normalised(label)
-    return letters in {"", "column1", "index"} or (
-        letters.startswith("unnamed") and letters.removeprefix("unnamed").isdecimal()
+    return letters in {"", "column1", "index"} or any(
+        letters.startswith(word) and letters.removeprefix(word).isdecimal()
+        for word in ("unnamed", "indexlevel")
     )

@@ -100,7 +100,7 @@ class Spool:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Keep one more frame."""
-        if frame.is_empty():
+        if not frame.height:
             return
         self.rows += frame.height
         self._held.append(detached(frame))
@@ -108,7 +108,7 @@ class Spool:
         if self._held_rows >= self._limit:
             part = self._folder / f"{self._name}-{len(self._parts)}.arrow"
             with LocalStore(self._folder).translating(part.name):
-                pl.concat(self._held).write_ipc(part, compression="lz4")
+                pl.concat(self._held, how="diagonal").write_ipc(part, compression="lz4")
             self._parts.append(part)
             self._held, self._held_rows = [], 0
 

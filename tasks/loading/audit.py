@@ -13,7 +13,7 @@ from blocks.errors import DayRejectedError
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
-from tasks.lake.parquet import scan
+from tasks.lake.parquet import reading, scan
 from tasks.loading import tables
 
 ENOUGH_ROWS = 100  # read, before a share says anything
@@ -107,7 +107,7 @@ def _lost_columns(entity: Entity, silver: Silver, resources: Resources) -> str:
     """Fields of whose values cleaning refused every one."""
     lake = resources.lake
     names = [field.name for field in entity.fields]
-    with lake.translating(silver.problems_key):
+    with reading(lake, silver.problems_key):
         counted = (
             scan(lake, silver.problems_key)
             .group_by("field")
@@ -117,7 +117,7 @@ def _lost_columns(entity: Entity, silver: Silver, resources: Resources) -> str:
         refused = {f: n for f, n in counted.collect().iter_rows() if f in names}
     if not refused:
         return ""
-    with lake.translating(silver.key):
+    with reading(lake, silver.key):
         counts = scan(lake, silver.key).select(pl.col(name).count() for name in refused)
         kept = counts.collect().row(0, named=True)
     lost = sorted(name for name in refused if not kept[name])

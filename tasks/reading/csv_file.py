@@ -15,9 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-from blocks.errors import SourceUnreadableError
 from tasks.entities.labels import unique_labels
-from tasks.reading.source import Bytes, Source, looks_like
+from tasks.reading.source import Source, looks_like, measured, unreadable
 
 BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 32 << 20
@@ -54,7 +53,7 @@ def read_csv(
 
     Raises SourceUnreadableError, here or while its frames are read.
     """
-    content = Bytes(blocks)
+    content = measured(blocks)
     stream = iter(content) if encoding == "utf-8" else _as_utf8(content, encoding, where)
     labels, rest, line = _header(stream, where, delimiter)
     source = Source(where, content, labels, iter(()))
@@ -81,11 +80,7 @@ def _as_utf8(blocks: Iterable[bytes], encoding: str, where: str) -> Iterator[byt
 
 
 def _unreadable(what: str, where: str, line: int | None = None, todo: str = "") -> Exception:
-    return SourceUnreadableError(
-        what,
-        where=where if line is None else f"{where}, line {line}",
-        todo=todo or "ask the source's owner for the file again; nothing of it was taken over",
-    )
+    return unreadable(what, where if line is None else f"{where}, line {line}", todo)
 
 
 def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[str], bytes, int]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from blocks.errors import SchemaDriftError, SourceUnreadableError
+from blocks.errors import SchemaDriftError
 from tasks.entities.labels import shown
 from tasks.lake.parquet import SLICE_ROWS
-from tasks.reading.source import Bytes, Source, looks_like
+from tasks.reading.source import Source, looks_like, measured, unreadable
 
 
 class _Number(str):
@@ -36,14 +36,14 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     `columns` are the labels of a day without records, which names none itself.
     Raises SourceUnreadableError, SchemaDriftError.
     """
-    content = Bytes(blocks)
+    content = measured(blocks)
     data = b"".join(content)
     if (kind := looks_like(data)) not in (None, "JSON"):
-        raise _unreadable(f"Not JSON: this looks like {kind}", where)
-    text = _decoded(data, where)
+        raise unreadable(f"Not JSON: this looks like {kind}", where)
+    text = decoded(data, where)
     del data  # not held with the text while that is parsed
     if not text.strip():
-        raise _unreadable(
+        raise unreadable(
             "The file is empty",
             where,
             "a day without rows is the array []; ask the source's owner for the file",
@@ -51,25 +51,18 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     try:
         document = _parsed(text, where)
         values = {name: [] for name in columns} if document == [] else _columns(document, where)
-        frame = _frame(values, where)
+        frame = frame_of(values, where)
     except RecursionError:
-        raise _unreadable("Not a table: the JSON is nested too deep", where) from None
+        raise unreadable("Not a table: the JSON is nested too deep", where) from None
     return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
 
 
-def _unreadable(what: str, where: str, todo: str = "") -> Exception:
-    return SourceUnreadableError(
-        what,
-        where=where,
-        todo=todo or "ask the source's owner for the file again; nothing of it was taken over",
-    )
-
-
-def _decoded(data: bytes, where: str) -> str:
+def decoded(data: bytes, where: str) -> str:
+    """The text of bytes in UTF-8, without a mark. Raises SourceUnreadableError."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unreadable(
+        raise unreadable(
             f"Not UTF-8: byte 0x{error.object[error.start]:02x}",
             f"{where}, byte {error.start}",
             "export the file as UTF-8; reading it in another encoding would garble names",
@@ -85,26 +78,29 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
     return found
 
 
+# numbers as the file spells them, and objects that know what they hold twice.
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant
+)
+
+
 def _parsed(text: str, where: str) -> Any:
     """The document; newline-delimited records come as a list."""
-    decoder = json.JSONDecoder(
-        object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant
-    )
     start = len(text) - len(text.lstrip())
     try:
-        first, end = decoder.raw_decode(text, start)
+        first, end = DECODER.raw_decode(text, start)
         rest = text[end:].strip()
         if not rest:
             return first
         if not isinstance(first, dict):
-            raise _unreadable(
+            raise unreadable(
                 "Not JSON: more after the end of the document",
                 f"{where}, line {text.count(chr(10), 0, end) + 1}",
             )
     except json.JSONDecodeError as error:
-        raise _broken(error, error.lineno, len(text), where) from None
+        raise broken(error, error.lineno, len(text), where) from None
     if "\n" in text[start:end] and rest.startswith("{"):
-        raise _unreadable(
+        raise unreadable(
             "The JSON seems to be records of several lines each",
             where,
             "write each record in a line of its own, or all of them as one array",
@@ -113,25 +109,26 @@ def _parsed(text: str, where: str) -> Any:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                records.append(decoder.decode(line))
+                records.append(DECODER.decode(line))
             except json.JSONDecodeError as error:
-                raise _broken(error, number, len(line), where) from None
+                raise broken(error, number, len(line), where) from None
     return records
 
 
-def _broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Exception:
+def broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Exception:
+    """The error for text of that many characters, beginning in that line, that is no JSON."""
     what = (
         "The JSON was cut off"
         if error.pos >= size or "Unterminated" in error.msg
         else f"Not JSON: {error.msg}, column {error.colno}"
     )
-    return _unreadable(what, f"{where}, line {line}")
+    return unreadable(what, f"{where}, line {line}")
 
 
 def _columns(document: Any, where: str) -> dict[str, list[Any]]:
     """Values by column label, rows aligned."""
     if kind := _other_orient(document):
-        raise _unreadable(
+        raise unreadable(
             f"The JSON seems to be what pandas writes with orient={kind!r}",
             where,
             "write it with orient='columns' (the default) or orient='records'",
@@ -143,12 +140,12 @@ def _columns(document: Any, where: str) -> dict[str, list[Any]]:
         if kinds == {list}:
             return _by_position(document, where)
         if kinds & {_Object, list}:
-            raise _unreadable("Some columns of the JSON hold values by row, others don't", where)
+            raise unreadable("Some columns of the JSON hold values by row, others don't", where)
         # no column at all, or a single record
-        return _by_record([document], where) if document else {}
+        return by_record([document], where) if document else {}
     if isinstance(document, list):
-        return _by_record(document, where)
-    raise _unreadable("The JSON is neither columns nor records", where)
+        return by_record(document, where)
+    raise unreadable("The JSON is neither columns nor records", where)
 
 
 def _other_orient(document: Any) -> str | None:
@@ -175,7 +172,7 @@ def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
     aligned = {}
     for name, values in document.items():
         if values.twice:
-            raise _unreadable("A column of the JSON holds a row's label twice", where)
+            raise unreadable("A column of the JSON holds a row's label twice", where)
         if values.keys() != first.keys():
             raise _uneven(document, where)
         # of columns that hold the same rows in another order each is put into the first one's.
@@ -203,11 +200,12 @@ def _uneven(document: _Object, where: str) -> Exception:
     )
 
 
-def _by_record(records: list[Any], where: str) -> dict[str, list[Any]]:
+def by_record(records: list[Any], where: str, first: int = 1) -> dict[str, list[Any]]:
+    """Values by column label of records, counted from `first`; null where a record has none."""
     names: dict[str, None] = {}
-    for number, record in enumerate(records, 1):
+    for number, record in enumerate(records, first):
         if not isinstance(record, _Object):
-            raise _unreadable(f"Record {number} of the JSON is not an object", where)
+            raise unreadable(f"Record {number} of the JSON is not an object", where)
         _refuse_twice(record, where)
         names.update(dict.fromkeys(record))
     return {name: [record.get(name) for record in records] for name in names}
@@ -222,7 +220,8 @@ def _refuse_twice(document: _Object, where: str) -> None:
         )
 
 
-def _frame(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
+def frame_of(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
+    """Columns of JSON values as text. Raises SourceUnreadableError."""
     try:
         # by dict: a list of series would give the column without a name one.
         frame = pl.DataFrame(
@@ -232,12 +231,12 @@ def _frame(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
             }
         )
     except UnicodeEncodeError:
-        raise _unreadable("The JSON holds half of a surrogate pair: not text", where) from None
+        raise unreadable("The JSON holds half of a surrogate pair: not text", where) from None
     damaged = (
         frame.select(pl.all().str.contains("\0", literal=True).any()).row(0) if columns else ()
     )
     if any(damaged):
-        raise _unreadable("A NUL character in a value: the file is damaged", where)
+        raise unreadable("A NUL character in a value: the file is damaged", where)
     return frame
 
 

@@ -4,14 +4,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from blocks.database import connect
-from blocks.errors import ConfigurationError
 from blocks.resources import Resources
 from blocks.sheets import is_sheet
 from tasks.entities.columns import match_columns
@@ -20,8 +18,8 @@ from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import bronze_keys
 from tasks.lake.parquet import write_parquet
-from tasks.reading.csv_file import file_blocks, read_csv
-from tasks.reading.json_file import read_json
+from tasks.reading.files import read_files
+from tasks.reading.shapes import find
 from tasks.reading.sheet import read_sheet
 from tasks.reading.source import Source
 from tasks.reading.table import read_table
@@ -69,6 +67,7 @@ def land(
         "bytes": source.bytes.size,
         "columns": source.labels,
         "unexpected_columns": unexpected,
+        "parts": [asdict(part) for part in source.parts],
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "flow_run_id": flow_run_id,
     }
@@ -114,24 +113,12 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
         ):
             yield source
         return
-    store, key = resources.source, name
+    store, key, exact = resources.source, name, False
     if declared.setting and (url := getattr(resources, declared.setting)):
         if is_sheet(url):
             yield read_sheet(url, resources.sheet_credentials)
             return
-        store, key = resources.located(url)
-    extension = Path(key).suffix.lower()
-    if extension not in (".csv", ".json"):
-        raise ConfigurationError(
-            f"{entity.name}: files of the kind {extension or 'without extension'!r} are not read",
-            where=store.uri(key),
-            todo="give the address of a .csv or .json file"
-            + (" or a Google Sheet" if declared.setting else ""),
-        )
-    with TemporaryDirectory(prefix="coretelecoms-") as spool:
-        path = store.local_copy(key, Path(spool))
-        blocks = file_blocks(path)
-        if extension == ".csv":
-            yield read_csv(blocks, store.uri(key), declared.delimiter, declared.encoding)
-        else:
-            yield read_json(blocks, store.uri(key), [f.name for f in entity.fields])
+        (store, key), exact = resources.located(url), True
+    shape = find(store, key, exact=exact)
+    with read_files(store, shape, declared, [f.name for f in entity.fields]) as source:
+        yield source

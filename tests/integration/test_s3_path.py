@@ -1,5 +1,7 @@
 """The whole data path with sources and lake on S3: the same tables as from folders."""
 
+import gzip
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +13,12 @@ import pytest
 
 from blocks import samples
 from blocks.database import connect
-from blocks.errors import ConfigurationError, CoreTelecomsError, StoreUnavailableError
+from blocks.errors import (
+    ConfigurationError,
+    CoreTelecomsError,
+    SourceUnreadableError,
+    StoreUnavailableError,
+)
 from blocks.resources import Resources
 from blocks.stores.opening import opened
 from tasks.cleaning.silver import refine
@@ -123,6 +130,36 @@ def test_the_same_tables_as_from_folders(s3: S3, on_s3: Resources, folders: Reso
         connection.execute("DROP SCHEMA conformed, staging, quarantine, ops CASCADE")
         create_all_tables(connection)
     assert load_all(folders) == from_s3
+
+
+def test_a_source_in_parts_and_packed_is_the_same(s3: S3, on_s3: Resources, day: Path) -> None:
+    key = CALL_LOGS.source_on(DAY)
+    whole = land(CALL_LOGS, DAY, on_s3)
+    header, *lines = (day / key).read_bytes().splitlines(keepends=True)
+    folder = f"telecom/{key.removesuffix('.csv')}/"
+    half = len(lines) // 2
+    parts = {
+        "_SUCCESS": b"",
+        "part-0.csv.gz": gzip.compress(header + b"".join(lines[:half])),
+        "part-1.csv": header + b"".join(lines[half:]),
+    }
+    for name, data in parts.items():
+        s3.client().put_object(Bucket="sources", Key=folder + name, Body=data)
+    with pytest.raises(SourceUnreadableError, match="two shapes"):
+        land(CALL_LOGS, DAY, on_s3)
+    s3.client().delete_object(Bucket="sources", Key=f"telecom/{key}")
+    try:
+        in_parts = land(CALL_LOGS, DAY, on_s3)
+        assert (in_parts.rows, in_parts.fingerprint != whole.fingerprint) == (whole.rows, True)
+        manifest = json.loads(on_s3.lake.read(f"bronze/call_logs/{DAY}.manifest.json") or "")
+        assert [part["size"] for part in manifest["parts"]] == [
+            len(parts["part-0.csv.gz"]),
+            len(parts["part-1.csv"]),
+        ]
+    finally:
+        for name in parts:
+            s3.client().delete_object(Bucket="sources", Key=folder + name)
+        s3.client().upload_file(str(day / key), "sources", f"telecom/{key}")
 
 
 @pytest.fixture(scope="module")

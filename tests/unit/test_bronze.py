@@ -74,6 +74,7 @@ def test_content_lands_unchanged_with_its_manifest(resources: Resources) -> None
         "bytes": len(data),
         "columns": frame.columns,
         "unexpected_columns": ["Extra"],
+        "parts": [],
         "flow_run_id": "run-1",
     }
     assert (bronze.rows, bronze.fingerprint) == (1, stated["fingerprint"])

@@ -1,0 +1,75 @@
+"""A JSON record a line, in memory that doesn't grow with their number."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+import polars as pl
+
+from tasks.lake.parquet import SLICE_ROWS, Spool
+from tasks.reading.csv_file import MAX_RECORD_BYTES
+from tasks.reading.json_file import DECODER, broken, by_record, decoded, frame_of
+from tasks.reading.source import Source, looks_like, measured, unreadable
+
+
+def read_ndjson(blocks: Iterable[bytes], where: str, columns: Sequence[str], folder: str) -> Source:
+    """Records of a stream, opened: what the first ones don't name, a later one may.
+
+    So all are parsed before the first is given; `folder` keeps what is too much for memory.
+    `columns` are the labels of a day without records. Raises SourceUnreadableError.
+    """
+    content = measured(blocks)
+    spool = Spool(folder, "records")
+    labels: dict[str, None] = {}
+    for number, lines in _lines(content, where):
+        try:
+            values = by_record(_records(lines, number, where), where, number)
+            frame = frame_of(values, where)
+        except RecursionError:
+            raise unreadable("Not a table: the JSON is nested too deep", where) from None
+        labels.update(dict.fromkeys(values))
+        spool.add(frame)
+    if not content.size:
+        raise unreadable("The file is empty", where)
+    names = list(labels) or list(columns)
+    return Source(where, content, names, completed(spool.frames(), names))
+
+
+def completed(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Frames with all of these columns: null where one has none."""
+    missing = pl.lit(None, pl.String)
+    for frame in frames:
+        there = set(frame.columns)
+        whole = frame.select(pl.col(n) if n in there else missing.alias(n) for n in names)
+        yield from whole.iter_slices(SLICE_ROWS)
+
+
+def _records(lines: list[str], number: int, where: str) -> list[object]:
+    records = []
+    for line_number, line in enumerate(lines, number):
+        if line.strip():
+            try:
+                records.append(DECODER.decode(line))
+            except json.JSONDecodeError as error:
+                raise broken(error, line_number, len(line), where) from None
+    return records
+
+
+def _lines(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[str]]]:
+    """Whole lines, some at a time, and the number of the first one."""
+    rest, number = b"", 1
+    for block in blocks:
+        if number == 1 and not rest and (kind := looks_like(block)) not in (None, "JSON"):
+            raise unreadable(f"Not JSON: this looks like {kind}", where)
+        end = block.rfind(b"\n") + 1
+        if not end:
+            rest += block
+            if len(rest) > MAX_RECORD_BYTES:
+                size = f"{MAX_RECORD_BYTES >> 20} MB"
+                raise unreadable(f"A line is over {size}", f"{where}, line {number}")
+            continue
+        lines = decoded(rest + block[:end], where).split("\n")
+        yield number, lines
+        number += len(lines) - 1
+        rest = block[end:]
+    if rest:
+        yield number, decoded(rest, where).split("\n")

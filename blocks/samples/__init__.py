@@ -90,7 +90,7 @@ def agents_csv(as_of: date) -> bytes:
 def call_logs_csv(run_date: date) -> bytes:
     """The call logs of a run date, with the unnamed index column that pandas writes."""
     rows = complaints.rows(complaints.CALL_LOGS, run_date)
-    return _csv(("", *complaints.CALL_LOGS.labels), ([str(i), *row] for i, row in enumerate(rows)))
+    return _csv(("", *complaints.CALL_LOGS.columns), ([str(i), *row] for i, row in enumerate(rows)))
 
 
 def sm_complaints_json(run_date: date) -> bytes:
@@ -98,7 +98,7 @@ def sm_complaints_json(run_date: date) -> bytes:
     rows = complaints.rows(complaints.SM_COMPLAINTS, run_date)
     columns = {
         label: {str(i): row[at] or None for i, row in enumerate(rows)}
-        for at, label in enumerate(complaints.SM_COMPLAINTS.labels)
+        for at, label in enumerate(complaints.SM_COMPLAINTS.columns)
     }
     return json.dumps(columns, separators=(",", ":")).encode()
 
@@ -107,7 +107,7 @@ def web_complaints(run_date: date) -> tuple[tuple[str, ...], list[list[str | Non
     """Column names and rows of a run date's web forms; empty values are NULL."""
     rows = complaints.rows(complaints.WEB_COMPLAINTS, run_date)
     return (
-        ("column1", *complaints.WEB_COMPLAINTS.labels),
+        ("column1", *complaints.WEB_COMPLAINTS.columns),
         [[str(i), *(value or None for value in row)] for i, row in enumerate(rows)],
     )
 

@@ -17,127 +17,70 @@ from blocks.samples.words import skewed
 LONGEST_LIFE = 6  # days after the first on which a complaint may come back
 
 
-@dataclass(frozen=True)
+# the kind of dirt, where it isn't what the column holds.
+_KINDS = {
+    **dict.fromkeys(("key", "customer", "agent"), "reference"),
+    **dict.fromkeys(("start", "end"), "timestamp"),
+    **dict.fromkeys(("requested", "generated"), "date"),
+    "resolved": "resolution",
+}
+
+
+@dataclass(frozen=True, eq=False)  # so it can be a key of a cache
 class Channel:
     """A channel's rows: its source's column labels, and what each column holds."""
 
     name: str
     number: int  # keeps the channels' complaint ids apart
     per_day: int  # new complaints, about
-    labels: tuple[str, ...]
-    holds: tuple[str, ...]
-    kinds: tuple[str, ...]  # of dirt
+    columns: dict[str, str]
 
 
+_SHARED = {"customeR iD": "customer", "COMPLAINT_catego ry": "category", "agent ID": "agent"}
+_REQUEST = {
+    "resolutionstatus": "status",
+    "request_date": "requested",
+    "resolution_date": "resolved",
+}
 CALL_LOGS = Channel(
-    name="call_logs",
+    "call_logs",
     number=0,
     per_day=210,
-    labels=(
-        "call ID",
-        "customeR iD",
-        "COMPLAINT_catego ry",
-        "agent ID",
-        "call_start_time",
-        "call_end_time",
-        "resolutionstatus",
-        "callLogsGenerationDate",
-    ),
-    holds=("key", "customer", "category", "agent", "start", "end", "status", "generated"),
-    kinds=(
-        "reference",
-        "reference",
-        "category",
-        "reference",
-        "timestamp",
-        "timestamp",
-        "status",
-        "date",
-    ),
+    columns={
+        "call ID": "key",
+        **_SHARED,
+        "call_start_time": "start",
+        "call_end_time": "end",
+        "resolutionstatus": "status",
+        "callLogsGenerationDate": "generated",
+    },
 )
 SM_COMPLAINTS = Channel(
-    name="sm_complaints",
+    "sm_complaints",
     number=1,
     per_day=150,
-    labels=(
-        "complaint_id",
-        "customeR iD",
-        "COMPLAINT_catego ry",
-        "agent ID",
-        "resolutionstatus",
-        "request_date",
-        "resolution_date",
-        "media_channel",
-        "MediaComplaintGenerationDate",
-    ),
-    holds=(
-        "key",
-        "customer",
-        "category",
-        "agent",
-        "status",
-        "requested",
-        "resolved",
-        "media",
-        "generated",
-    ),
-    kinds=(
-        "reference",
-        "reference",
-        "category",
-        "reference",
-        "status",
-        "date",
-        "resolution",
-        "media",
-        "date",
-    ),
+    columns={
+        "complaint_id": "key",
+        **_SHARED,
+        **_REQUEST,
+        "media_channel": "media",
+        "MediaComplaintGenerationDate": "generated",
+    },
 )
 WEB_COMPLAINTS = Channel(
-    name="web_complaints",
+    "web_complaints",
     number=2,
     per_day=120,
-    labels=(
-        "request_id",
-        "customeR iD",
-        "COMPLAINT_catego ry",
-        "agent ID",
-        "resolutionstatus",
-        "request_date",
-        "resolution_date",
-        "webFormGenerationDate",
-    ),
-    holds=("key", "customer", "category", "agent", "status", "requested", "resolved", "generated"),
-    kinds=(
-        "reference",
-        "reference",
-        "category",
-        "reference",
-        "status",
-        "date",
-        "resolution",
-        "date",
-    ),
+    columns={"request_id": "key", **_SHARED, **_REQUEST, "webFormGenerationDate": "generated"},
 )
 
 CATEGORIES = ("Network Failure", "Technician Support", "Payments", "Router Delivery")
 _USUAL, _OUTAGE = (40, 27, 21, 12), (78, 12, 6, 4)  # how often each, in percent
 _MEDIA = ("TWITTER", "FACEBOOK", "INSTAGRAM", "LINKEDIN")
 _STATUSES = {"B": "Backlog", "P": "In-Progress", "R": "Resolved", "X": "Blocked"}
-_LIVES = {  # statuses from the first day to the last, and how often
-    "R": 16,
-    "BPR": 30,
-    "BR": 12,
-    "PR": 8,
-    "BP": 8,
-    "BBPR": 6,
-    "B": 5,
-    "BPXPR": 4,
-    "BX": 4,
-    "BPRPR": 4,
-    "RP": 2,
-    "BXR": 1,
-}
+# statuses from the first day to the last, and how often.
+_LIVES = ("R", "BPR", "BR", "PR", "BP", "BBPR", "B", "BPXPR", "BX", "BPRPR", "RP", "BXR")
+_LIVES_OFTEN = (16, 30, 12, 8, 8, 6, 5, 4, 4, 4, 2, 1)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _KEYS = len(_DIGITS) ** 7
 
@@ -197,7 +140,7 @@ def complaints_of(channel: Channel, day: date) -> tuple[Complaint, ...]:
         opened = datetime.combine(day, time()) + timedelta(seconds=second)
         step = 0
         steps: list[tuple[int, str, datetime]] = []
-        for letter in rng.choices(tuple(_LIVES), tuple(_LIVES.values()))[0]:
+        for letter in rng.choices(_LIVES, _LIVES_OFTEN)[0]:
             if steps:
                 # some agents let things lie.
                 step += 1 + (rng.random() < seat % 10 / 15) + (rng.random() < 0.12)
@@ -225,12 +168,7 @@ def complaints_of(channel: Channel, day: date) -> tuple[Complaint, ...]:
 def _row(
     channel: Channel, run_date: date, complaint: Complaint, status: str, contact: datetime
 ) -> Row:
-    values = {
-        "key": complaint.key,
-        "customer": complaint.customer,
-        "category": complaint.category,
-        "agent": complaint.agent,
-        "media": complaint.media,
+    values = vars(complaint) | {
         "start": complaint.opened.isoformat(" "),
         "end": contact.isoformat(" "),
         "requested": complaint.opened.date().isoformat(),
@@ -238,7 +176,7 @@ def _row(
         "status": status,
         "generated": run_date.isoformat(),
     }
-    return [values[column] for column in channel.holds]
+    return [values[column] for column in channel.columns.values()]
 
 
 def _clean(channel: Channel, run_date: date) -> Iterator[tuple[Complaint, Row]]:
@@ -255,13 +193,15 @@ def rows(channel: Channel, run_date: date) -> list[Row]:
     dirt = Dirt(f"{channel.name} dirt {run_date}", 0.03, turn=run_date.toordinal() * 4)
     result: list[Row] = []
     again: list[Row] = []
-    status_at = channel.holds.index("status")
-    end_at = channel.holds.index("end" if "end" in channel.holds else "resolved")
+    holds = list(channel.columns.values())
+    kinds = [_KINDS.get(what, what) for what in holds]
+    status_at = holds.index("status")
+    end_at = holds.index("end" if "end" in holds else "resolved")
     for complaint, row in _clean(channel, run_date):
         if row[end_at] and dirt.now("over before it began", 0.01):
             early = complaint.opened - timedelta(days=dirt.below(3) + 1, minutes=3)
             row[end_at] = early.isoformat(" ")[: len(row[end_at])]
-        soiled = dirt.row(channel.kinds, row)
+        soiled = dirt.row(kinds, row)
         if dirt.now("stale", 0.008):  # the same complaint before somebody worked on it
             before = list(row)
             before[status_at] = "Blocked" if row[status_at] == "Backlog" else "Backlog"

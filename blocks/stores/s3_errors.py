@@ -11,40 +11,20 @@ from blocks.errors import (
     TerminalError,
 )
 
-_NO_BUCKET = {"NoSuchBucket"}
 _NO_KEY = {"NoSuchKey", "NotFound", "404"}
 # HEAD answers have no body: botocore gives their status as the code.
-_REFUSED = {
-    "400",
-    "401",
-    "403",
-    "AccessDenied",
-    "AllAccessDisabled",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-}
-_ELSEWHERE = {
-    "301",
-    "307",
-    "AuthorizationHeaderMalformed",
-    "IllegalLocationConstraintException",
-    "PermanentRedirect",
-}
-_BUSY = {
-    "InternalError",
-    "OperationAborted",
-    "PreconditionFailed",  # the object changed while it was being read
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "ServiceUnavailable",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-}
+_REFUSED = re.compile(
+    "400|401|403|AccessDenied|AllAccessDisabled|ExpiredToken|InvalidAccessKeyId|InvalidToken|"
+    "RequestTimeTooSkewed|SignatureDoesNotMatch|TokenRefreshRequired"
+)
+_ELSEWHERE = re.compile(
+    "301|307|AuthorizationHeaderMalformed|IllegalLocationConstraintException|PermanentRedirect"
+)
+# PreconditionFailed: the object changed while it was being read.
+_BUSY = re.compile(
+    "InternalError|OperationAborted|PreconditionFailed|RequestLimitExceeded|RequestTimeout|"
+    "ServiceUnavailable|SlowDown|Throttling|ThrottlingException"
+)
 
 
 def answered(code: str, status: int, where: str) -> CoreTelecomsError:
@@ -53,7 +33,7 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
     >>> type(answered("SlowDown", 503, "s3://lake/a")).__name__
     'StoreUnavailableError'
     """
-    if code in _NO_BUCKET:
+    if code == "NoSuchBucket":
         bucket = where.removeprefix("s3://").partition("/")[0]
         return ConfigurationError(
             f"The bucket {bucket} does not exist",
@@ -67,19 +47,19 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
             where=where,
             todo="check the address and the run date, or wait for the object and run again",
         )
-    if code in _BUSY or status >= 500 or status == 429:
+    if _BUSY.fullmatch(code) or status >= 500 or status == 429:
         return StoreUnavailableError(
             f"S3 could not answer now ({_told(code, status)})",
             where=where,
             todo="run again later: nothing was half written",
         )
-    if code in _ELSEWHERE:
+    if _ELSEWHERE.fullmatch(code):
         return ConfigurationError(
             f"The bucket is in another region than the requests went to ({_told(code, status)})",
             where=where,
             todo="set AWS_DEFAULT_REGION, or the region in the platform block, to the bucket's",
         )
-    if code in _REFUSED or status in (401, 403):
+    if _REFUSED.fullmatch(code) or status in (401, 403):
         return ConfigurationError(
             f"S3 refused access ({_told(code, status)}): the credentials are wrong, expired or "
             "lack the permission",

@@ -11,7 +11,7 @@ if __name__ == "__main__":  # before the imports below: --help has to answer at 
 from datetime import date
 from typing import Any
 
-from prefect import flow
+from prefect import allow_failure, flow
 from prefect.states import State
 
 from flows.run import (
@@ -31,6 +31,7 @@ from tasks.entities.contracts import complaints_on
 from tasks.gate import LoadType, determine_load_type, open_static_data_gate
 from tasks.held_back import end_held_back
 from tasks.ingest import ingest
+from tasks.late import deadline
 from tasks.load import load
 from tasks.outcome import concluded
 from tasks.publish import publish
@@ -52,17 +53,22 @@ async def daily(
     platform: str = "local",
     refresh_static: bool = False,
     accept: bool = False,
+    wait_until: str | None = None,
+    partial: bool = False,
 ) -> State[Any]:
     """Load the complaints of `run_date` (today, UTC) and build the warehouse.
 
     On the first run, or with `refresh_static`, they wait for customers and agents; later they
     go at once. `platform` names a Platform block; `local` is the embedded default. `accept`
-    publishes what the audit would reject.
+    publishes what the audit would reject. A channel whose source is missing waits for it until
+    `wait_until` (HH:MM, UTC). `partial`: dbt builds with the channels that came; the run fails all
+    the same.
     """
     run_date = checked_run_date(run_date)
+    until = deadline(wait_until)
     channels = [entity.name for entity in complaints_on(run_date)]
     async with running(platform, run_date, alone=True) as run:
-        bronze = {c: submit(named(ingest, c), c, run_date, platform) for c in channels}
+        bronze = {c: submit(named(ingest, c), c, run_date, platform, until) for c in channels}
 
         tables = submit(create_all_tables, platform)
         staging = submit(clear_staging, platform, wait_for=[tables])
@@ -90,8 +96,11 @@ async def daily(
             c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in channels
         }
         loaded = {c: submit(named(load, c), silver[c], platform, accept) for c in channels}
-        warehouse = submit(run_dbt, run_date, platform, wait_for=list(loaded.values()))
-        cleanup = submit(cleanup_checkpoints, run_date, platform, wait_for=[warehouse])
+        came = [allow_failure(future) if partial else future for future in loaded.values()]
+        warehouse = submit(run_dbt, run_date, platform, wait_for=[gate, *came])
+        cleanup = submit(
+            cleanup_checkpoints, run_date, platform, wait_for=[warehouse, *loaded.values()]
+        )
 
         states = await settled(
             {"create_all_tables": tables, "clear_staging": staging}

@@ -63,9 +63,7 @@ def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
     return task.with_options(name=name, task_run_name=name)
 
 
-def submit(
-    task: Task[..., Any], *args: Any, wait_for: Sequence[PrefectFuture[Any] | State[Any]] = ()
-) -> PrefectFuture[Any]:
+def submit(task: Task[..., Any], *args: Any, wait_for: Sequence[Any] = ()) -> PrefectFuture[Any]:
     """Submit a task, also on what earlier ones give; if those fail, held back under its own name.
 
     Prefect (3.9.1) names a task run when it has its parameters, and then sees what it waits for:

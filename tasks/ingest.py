@@ -1,7 +1,7 @@
 """Source → bronze, as a task: lands one entity's source of a run date, unchanged."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from prefect import runtime, task
 
@@ -9,14 +9,17 @@ from blocks import samples
 from blocks.resolving import resolve
 from tasks.entities.contracts import ENTITIES
 from tasks.entities.references import Bronze
+from tasks.late import until_there
 from tasks.reading.land import land
 from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 
 @task(name="ingest", **OPTIONS)
-def ingest(entity: str, run_date: date, platform: str) -> Bronze:
+def ingest(entity: str, run_date: date, platform: str, until: datetime | None = None) -> Bronze:
     """Land the source of `run_date` as bronze Parquet with its manifest.
+
+    A source that is missing is waited for until that moment, if one is given.
 
     Raises SourceMissingError, SourceUnreadableError, SchemaDriftError; transient ones are retried.
     """
@@ -26,9 +29,8 @@ def ingest(entity: str, run_date: date, platform: str) -> Bronze:
             # a database of somebody's web forms is read, never written to.
             ours = resources.web_forms_dsn == resources.warehouse_dsn
             samples.ensure(resources.samples, resources.warehouse_dsn, run_date, web_forms=ours)
-        bronze = land(
-            ENTITIES[entity], run_date, resources, str(runtime.flow_run.id or ""), on_rows
-        )
+        given = ENTITIES[entity], run_date, resources, str(runtime.flow_run.id or ""), on_rows
+        bronze = until_there(lambda: land(*given), f"ingest_{entity}", until)
         for warning in bronze.warnings:
             logger().warning(warning)
             board.note(warning)

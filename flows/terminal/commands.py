@@ -71,6 +71,16 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="load customers and agents again before the complaints",
     )
+    options.add_argument(
+        "--wait-until",
+        metavar="HH:MM",
+        help="wait for a source that is late until then (UTC); the other channels go on",
+    )
+    options.add_argument(
+        "--partial",
+        action="store_true",
+        help="build the warehouse also when a channel failed; the exit code stays 1",
+    )
     given = options.parse_args(argv)
 
     def run() -> Any:
@@ -79,6 +89,8 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
             platform=given.platform,
             refresh_static=given.refresh_static,
             accept=given.accept,
+            wait_until=given.wait_until,
+            partial=given.partial,
             return_state=True,
         )
 

@@ -19,6 +19,7 @@ MARKS = {
     Status.WAITING: ("○", "dim"),
     Status.RUNNING: ("●", "cyan"),
     Status.RETRYING: ("↻", "yellow"),
+    Status.LATE: ("◷", "yellow"),
     Status.DONE: ("✔", "green"),
     Status.FAILED: ("✘", "bold red"),
     Status.HELD_BACK: ("■", "yellow"),
@@ -179,7 +180,9 @@ def _cell(step: Step) -> Text:
     """A step in a column's width: its mark, its rows, its seconds."""
     mark, style = _mark(step)
     text = Text(f"{mark} ", style)
-    if step.status in (Status.FAILED, Status.HELD_BACK, Status.RETRYING):
+    if step.status is Status.LATE:
+        text.append(step.detail, style)
+    elif step.status in (Status.FAILED, Status.HELD_BACK, Status.RETRYING):
         text.append(f"{step.status:<9}", style)
     elif step.rows:
         text.append(f"{step.rows:>9,}")

@@ -13,6 +13,7 @@ class Status(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     RETRYING = "retrying"
+    LATE = "late"
     DONE = "done"
     FAILED = "failed"
     HELD_BACK = "held back"
@@ -71,6 +72,10 @@ class Board:
     def loaded(self, name: str, rows: int) -> None:
         """So many of the step's rows were loaded; the others went to quarantine."""
         self._change(name, rows=rows)
+
+    def wait(self, name: str, detail: str) -> None:
+        """The step's source isn't there yet; `detail` says how long it is waited for."""
+        self._change(name, status=Status.LATE, detail=detail)
 
     def finish(self, name: str, status: Status, detail: str = "") -> None:
         """The step ended, or will not begin."""

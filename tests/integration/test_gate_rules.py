@@ -181,3 +181,31 @@ def test_a_run_date_in_the_future(bodies: Bodies) -> None:
     assert end.is_failed()
     assert "The run date 9999-11-21 is in the future" in (end.message or "")
     assert not bodies.ran
+
+
+PARTIAL = [
+    {"ingest_call_logs"},
+    {"load_web_complaints"},
+    {"transform_call_logs", "load_sm_complaints"},
+    {"run_dbt", "ingest_call_logs"},
+    {"load_agents"},
+    {"clear_staging"},
+]
+
+
+@pytest.mark.parametrize("failing", PARTIAL, ids=lambda failing: "+".join(sorted(failing)))
+def test_partial(bodies: Bodies, failing: set[str]) -> None:
+    """G7 with `partial`: dbt builds with the channels that came, if the gate is open at all."""
+    bodies.fail(*failing)
+    end = graph.run_daily(partial=True)
+    ought = graph.expected(failing, None, partial=True)
+    assert sorted(bodies.ran) == sorted(ought.ran)
+    assert end.name == ought.state == "Failed"
+    assert ("run_dbt" in bodies.ran) == failing.isdisjoint({"load_agents", "clear_staging"})
+    for step in failing & ought.ran:
+        assert f"{step} failed" in str(end.message) or f"{step} " in str(end.message)
+
+
+def test_partial_with_all_channels(bodies: Bodies) -> None:
+    assert graph.run_daily(partial=True).is_completed()
+    assert {"run_dbt", "cleanup_checkpoints"} <= set(bodies.ran)

@@ -38,7 +38,9 @@ def test_what_is_no_time_of_day(text: str) -> None:
 
 
 def test_a_source_that_comes_is_read() -> None:
-    answers = iter([SourceMissingError("not there"), SourceMissingError("not there"), "rows"])
+    answers: Iterator[str | Exception] = iter(
+        [SourceMissingError("not there"), SourceMissingError("not there"), "rows"]
+    )
     seen = []
 
     def read() -> str:

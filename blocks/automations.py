@@ -1,4 +1,8 @@
-"""`python -m blocks.automations`: make or update the alerts of automations.yaml."""
+"""`python -m blocks.automations`: make or update the alerts of automations.yaml.
+
+Run again, `prefect automation create --from-file` would make each a second time; and the file can't
+name a platform's Slack block, which has another id on every server.
+"""
 
 import argparse
 import sys
@@ -13,8 +17,9 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("automations.yaml")
 DESCRIPTION = """\
-Make or update the alerts of blocks/automations.yaml (no daily run completed in time, too much in
-quarantine) on the Prefect server or Cloud that PREFECT_API_URL names.
+Make or update the alerts of blocks/automations.yaml (a daily run that does not start, end or
+complete in time; much in quarantine, a day not published, far fewer rows than usual) on the Prefect
+server or Cloud that PREFECT_API_URL names.
 """
 
 

@@ -68,6 +68,13 @@ class Settings(BaseSettings):
         description="Share of a day's rows (0 to 1) that may go to quarantine; "
         "a day with more is not published.",
     )
+    quarantine_alert: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of a run date's rows (0 to 1) in quarantine above which "
+        "the daily run emits `coretelecoms.daily.quarantine`, for an alert.",
+    )
     retry_seconds: float = Field(
         default=10.0,
         gt=0,

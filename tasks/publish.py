@@ -4,7 +4,7 @@ None of it decides how the run ended: what can't be shown is a warning.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -17,6 +17,7 @@ from prefect.states import State
 from blocks.errors import CoreTelecomsError
 from blocks.resolving import resolve
 from blocks.server import page_of
+from blocks.settings import settings
 from tasks import slack
 from tasks.outcome import error_of
 from tasks.reporting.markdown import Report, ledger_rows, markdown
@@ -27,7 +28,9 @@ from tasks.stage import logger
 SUMMARY_KEY = "daily-summary"  # of artifacts: the same for every run, so that Prefect's UI shows
 LEDGER_KEY = "daily-ledger"  # the history behind the newest
 FINISHED = "coretelecoms.daily.finished"
-VOLUME = "coretelecoms.daily.volume"
+VOLUME = "coretelecoms.daily.volume"  # far fewer rows than usual
+REJECTED = "coretelecoms.daily.rejected"  # by the audit
+QUARANTINE = "coretelecoms.daily.quarantine"  # more than the alert's share
 
 
 async def publish(
@@ -88,35 +91,43 @@ async def _artifacts(report: Report) -> None:
 
 def _events(report: Report) -> None:
     """Events for Prefect's automations (docs/deployment.md#alerts)."""
-    summary = report.summary
-    day, share = summary.run_date, summary.quarantine_share
     try:
-        for low in summary.low:
+        for name, about, payload in events(report):
             emit_event(
-                VOLUME,
-                resource={"prefect.resource.id": f"coretelecoms.daily.{day}.{low['entity']}"},
-                payload={"run_date": str(day)} | low,
+                name,
+                resource={
+                    "prefect.resource.id": ".".join(("coretelecoms.daily", *about)),
+                    "prefect.resource.name": report.name,
+                },
+                payload={"run_date": about[0]} | payload,
             )
-        emit_event(
-            FINISHED,
-            resource={
-                "prefect.resource.id": f"coretelecoms.daily.{day}",
-                "prefect.resource.name": report.name,
-                "coretelecoms.state": report.ended,
-                # automations compare text alone: zeros in front keep the order of numbers.
-                "coretelecoms.quarantine-percent": f"{100 * share:06.2f}",
-                "coretelecoms.rejected": " ".join(summary.rejected) or "none",
-            },
-            payload={
-                "run_date": str(day),
-                "load_type": report.load_type,
-                "state": report.ended,
-                "quarantine_share": share,
-                "rows_read": summary.total("rows_read"),
-                "loaded": summary.total("loaded"),
-                "rejected": summary.rejected,
-                "error": asdict(report.error) if report.error else None,
-            },
-        )
     except Exception as error:
         logger().warning("No event: %s", type(error).__name__)
+
+
+def events(report: Report) -> Iterator[tuple[str, tuple[str, ...], dict[str, Any]]]:
+    """A run's events: what happened, to which date (and entity), and figures.
+
+    Automations compare no numbers. So each thing that is worth an alert is an event of its own.
+    """
+    summary = report.summary
+    day, share = str(summary.run_date), summary.quarantine_share
+    for low in summary.low:
+        yield VOLUME, (day, low["entity"]), low
+    for entity, checks in summary.rejected.items():
+        yield REJECTED, (day, entity), {"entity": entity, "failed_checks": checks}
+    if share > settings().quarantine_alert:
+        yield QUARANTINE, (day,), {"quarantine_share": share}
+    yield (
+        FINISHED,
+        (day,),
+        {
+            "load_type": report.load_type,
+            "state": report.ended,
+            "quarantine_share": share,
+            "rows_read": summary.total("rows_read"),
+            "loaded": summary.total("loaded"),
+            "rejected": list(summary.rejected),
+            "error": asdict(report.error) if report.error else None,
+        },
+    )

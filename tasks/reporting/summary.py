@@ -21,7 +21,8 @@ class Summary:
     ledger: list[dict[str, Any]] = field(default_factory=list)  # one row of ops.ledger per entity
     quarantine: list[dict[str, Any]] = field(default_factory=list)  # entity, issue, reason, records
     problems: list[dict[str, Any]] = field(default_factory=list)  # entity, field, problems
-    rejected: list[str] = field(default_factory=list)  # entities that failed the audit
+    # entities that failed the audit, with the checks that they failed
+    rejected: dict[str, list[str]] = field(default_factory=dict)
     low: list[dict[str, Any]] = field(default_factory=list)  # entity, rows_read, usual: see below
 
     def total(self, column: str) -> int:
@@ -77,7 +78,7 @@ def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summa
         ).fetchall()
         rejected = cursor.execute(
             """
-            SELECT entity FROM ops.rejected_days
+            SELECT entity, failed_checks FROM ops.rejected_days
             WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
             ORDER BY array_position(%(order)s::text[], entity)
             """,
@@ -102,5 +103,5 @@ def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summa
             """,
             given,
         ).fetchall()
-    names = [row["entity"] for row in rejected]
-    return Summary(run_date, ledger, quarantine, problems, names, low)
+    checks = {row["entity"]: row["failed_checks"] for row in rejected}
+    return Summary(run_date, ledger, quarantine, problems, checks, low)

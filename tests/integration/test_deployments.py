@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,8 +18,11 @@ import yaml
 from blocks.database import connect
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
+from tasks import publish
 from tasks.entities.contracts import STATIC
 from tasks.loading.tables import create_all_tables
+from tasks.reporting.markdown import Report
+from tasks.reporting.summary import Summary
 from tests.conftest import emptied, new_database
 from tests.integration.by_hand import CHANNELS, load_landed
 from tests.integration.conftest import made_once, parsed_once
@@ -39,6 +43,10 @@ class Api:
         answer = self._client.post(path, json=body)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def send(self, event: dict[str, Any]) -> None:
+        answer = self._client.post("/events", json=[event])
+        assert answer.is_success, answer.text
 
     def runs(self, deployment: str) -> list[dict[str, Any]]:
         """Flow runs of a deployment that have begun, in the order in which they were made."""
@@ -142,7 +150,7 @@ def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
 
 def test_the_automations_are_what_was_written(api: Api, deployed: str) -> None:
     made = {automation["name"]: automation for automation in api.post("/automations/filter")}
-    assert list(made) == [wanted["name"] for wanted in AUTOMATIONS]
+    assert set(made) == {wanted["name"] for wanted in AUTOMATIONS}
     for wanted in AUTOMATIONS:
         trigger = made[wanted["name"]]["trigger"]
         assert trigger["posture"] == wanted["trigger"]["posture"]
@@ -153,14 +161,16 @@ def test_the_automations_are_what_was_written(api: Api, deployed: str) -> None:
 
 @pytest.fixture(scope="module")
 def impatient(api: Api, deployed: str) -> list[str]:
-    """Both automations again, with limits that any run exceeds; their names."""
-    late, quarantine = (json.loads(json.dumps(wanted)) for wanted in AUTOMATIONS)
-    late["trigger"]["within"] = 10  # seconds: the least there is
-    quarantine["trigger"]["match"]["coretelecoms.quarantine-percent"] = ["00*"]
-    for automation in (late, quarantine):
+    """Those that wait for something, again, with the least time there is; their names."""
+    waiting = [wanted for wanted in AUTOMATIONS if wanted["trigger"]["posture"] == "Proactive"]
+    names = []
+    for wanted in waiting:
+        automation = json.loads(json.dumps(wanted))
+        automation["trigger"]["within"] = 10
         automation["name"] += " (impatient)"
         api.post("/automations/", **automation)
-    return [late["name"], quarantine["name"]]
+        names.append(automation["name"])
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -197,16 +207,44 @@ def test_two_runs(server: Server, two_runs: list[dict[str, Any]], database: str)
 
 
 def test_the_automations_fire(
-    server: Server, api: Api, two_runs: list[dict[str, Any]], impatient: list[str]
+    server: Server,
+    api: Api,
+    two_runs: list[dict[str, Any]],
+    impatient: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """All of them: on two runs that take longer than they may, and on a bad day's events."""
+    deployment = {
+        "prefect.resource.id": f"prefect.deployment.{uuid4()}",
+        "prefect.resource.role": "deployment",
+        "prefect.resource.name": "coretelecoms",
+    }
+
+    def send(name: str, resource: dict[str, str], payload: dict[str, Any] | None = None) -> None:
+        event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": name}
+        related = [deployment] if name.startswith("prefect.flow-run.") else []
+        api.send(event | {"resource": resource, "payload": payload or {}, "related": related})
+
     def fired() -> set[str]:
         return {
             event["resource"]["prefect.resource.name"]
             for event in api.events("prefect.automation.action.triggered")
         }
 
-    wait_for(lambda: len(fired()) >= 2, "the automations", server.folder / "server.log")
-    assert fired() == set(impatient)
+    assert fired() <= set(impatient)
+    for state in ("Late", "Running"):  # and never starts; and never ends
+        send(f"prefect.flow-run.{state}", {"prefect.resource.id": f"prefect.flow-run.{uuid4()}"})
+    low = {"entity": "call_logs", "rows_read": 5, "usual": 900}
+    calls = dict.fromkeys(("exact_duplicates", "missing_key", "duplicate_key"), 0)
+    calls |= {"rows_read": 100, "orphan": 20, "loaded": 80}
+    summary = Summary(FIRST, [calls], rejected={"agents": ["lost column"]}, low=[low])
+    monkeypatch.setattr(publish, "emit_event", send)
+    publish._events(Report("daily", "incremental", None, {}, summary))
+
+    happened = {a["name"] for a in AUTOMATIONS if a["trigger"]["posture"] == "Reactive"}
+    wanted = {*impatient, *happened}
+    wait_for(lambda: wanted <= fired(), "the automations", server.folder / "server.log")
+    assert fired() == wanted
 
 
 def test_a_backfill_shares_its_days(

@@ -192,7 +192,7 @@ def test_a_completed_run(
         "loaded": loaded,
         "error": None,
     }
-    assert event.resource["coretelecoms.quarantine-percent"] == f"{100 * share:06.2f}"
+    assert 0 < share < settings().quarantine_alert
 
     assets = of(state, MATERIALIZED, heard)
     tables = {asset.resource.id: asset.payload for asset in assets}

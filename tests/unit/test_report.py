@@ -4,10 +4,9 @@ from datetime import date
 from typing import Any
 
 import pytest
-from prefect.events import ResourceSpecification
-from prefect.events.schemas.events import Resource
 
 from blocks.errors import Failure, RunFailedError
+from tasks.publish import events
 from tasks.reporting.markdown import Report, ledger_rows, markdown
 from tasks.reporting.summary import Summary
 
@@ -94,16 +93,21 @@ def test_the_ledger_as_rows() -> None:
     assert list(calls) == list(total)
 
 
-@pytest.mark.parametrize(
-    ("share", "ten", "five"),
-    [(0.0426, False, False), (0.05, False, True), (0.0999, False, True), (0.1, True, True),
-     (1.0, True, True)],
-)  # fmt: skip
-def test_automations_can_compare_the_share(share: float, ten: bool, five: bool) -> None:
-    """As docs/seeing-a-run.md says: Prefect's automations know `!` and `*`, and no numbers."""
-    label = "coretelecoms.quarantine-percent"
-    resource = Resource({"prefect.resource.id": "x", label: f"{100 * share:06.2f}"})
-    at_least_ten = ResourceSpecification({label: "!00*"})
-    at_least_five = ResourceSpecification({label: ["!00*", *(f"00{n}*" for n in range(5, 10))]})
-    assert at_least_ten.matches(resource) is ten
-    assert at_least_five.matches(resource) is five
+def test_what_is_worth_an_alert_is_an_event_of_its_own() -> None:
+    """Prefect's automations compare text, and no numbers."""
+    quiet = [name for name, *_ in events(report(None, CALLS))]
+    assert quiet == ["coretelecoms.daily.finished"]
+    low = {"entity": "call_logs", "rows_read": 5, "usual": 900}
+    checks = {"agents": ["lost column"]}
+    summary = Summary(DAY, [CALLS | {"orphan": 200}], rejected=checks, low=[low])
+    given = Report("daily-2025-11-21", "incremental", None, {}, summary)
+    found = {name: (about, payload) for name, about, payload in events(given)}
+    day = str(DAY)
+    assert found["coretelecoms.daily.volume"] == ((day, "call_logs"), low)
+    assert found["coretelecoms.daily.rejected"] == (
+        (day, "agents"),
+        {"entity": "agents", "failed_checks": ["lost column"]},
+    )
+    share = found["coretelecoms.daily.quarantine"][1]["quarantine_share"]
+    assert share == pytest.approx(210 / 1200)
+    assert found["coretelecoms.daily.finished"][1]["rejected"] == ["agents"]

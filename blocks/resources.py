@@ -26,6 +26,13 @@ class Resources:
     slack_on_success: bool = False
     opened: Callable[[str], Store] = field(default=opened, repr=False)  # with its credentials
 
+    @property
+    def sample_note(self) -> str:
+        """That the data are made up, where they are; else nothing."""
+        if self.samples is None:
+            return ""
+        return "Sample data: the sources are made up (CORETELECOMS_SOURCE_URL is not set)"
+
     def located(self, url: str) -> tuple[Store, str]:
         """The store and key of a file that has an address of its own, such as `agents_url`."""
         return located(url, self.opened)

@@ -110,8 +110,8 @@ def first_run_lock(platform: str) -> AbstractAsyncContextManager[Lock]:
 class Run:
     """A flow run at work on a run date, and what goes on in the background until it ends."""
 
-    def __init__(self, run_date: date, claim: Lock) -> None:
-        self.run_date, self._claim = run_date, claim
+    def __init__(self, platform: str, run_date: date, claim: Lock) -> None:
+        self._platform, self.run_date, self._claim = platform, run_date, claim
         board.belongs_to(str(runtime.flow_run.id))
         self._background: list[asyncio.Task[None]] = []
 
@@ -134,7 +134,10 @@ class Run:
         if path is LoadType.INCREMENTAL:
             for step in STATIC_STEPS:
                 board.finish(step, Status.SKIPPED)
-        self._background.append(asyncio.create_task(_rename(self.run_date, path)))
+        about = [str(path), str(self.run_date)]
+        if resolve(self._platform).samples:
+            about.append("sample data")
+        self._background.append(asyncio.create_task(_rename(self.run_date, path, about)))
         return path
 
     async def end(self) -> None:
@@ -155,7 +158,7 @@ async def running(platform: str, run_date: date, *, alone: bool = False) -> Asyn
     # which costs an async flow 0.2 s between two tasks (docs/performance.md).
     with SyncClientContext.get_or_create():
         async with lock(platform, "run date", run_date) as claim:
-            run = Run(run_date, claim)
+            run = Run(platform, run_date, claim)
             try:
                 if alone:
                     await run.claim_date()
@@ -169,12 +172,12 @@ async def in_this_process(task: Task[..., Any], *args: Any, **kwargs: Any) -> St
     return await asyncio.to_thread(patient(task), *args, **kwargs, return_state=True)
 
 
-async def _rename(run_date: date, path: LoadType) -> None:
+async def _rename(run_date: date, path: LoadType, tags: Sequence[str]) -> None:
     async with get_client() as client:
         await client.update_flow_run(
             runtime.flow_run.id,
             name=f"daily-{run_date}-{path}",
-            tags=sorted({*runtime.flow_run.tags, str(path), str(run_date)}),
+            tags=sorted({*runtime.flow_run.tags, *tags}),
         )
 
 

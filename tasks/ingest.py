@@ -26,6 +26,7 @@ def ingest(entity: str, run_date: date, platform: str, until: datetime | None = 
     with stage(f"ingest_{entity}") as on_rows:
         resources = resolve(platform)
         if resources.samples:
+            board.note(resources.sample_note)
             # a database of somebody's web forms is read, never written to.
             ours = resources.web_forms_dsn == resources.warehouse_dsn
             samples.ensure(resources.samples, resources.warehouse_dsn, run_date, web_forms=ours)

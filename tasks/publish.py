@@ -46,6 +46,7 @@ async def publish(
         error=None if state.is_completed() else await error_of(state),
         steps={n: str(s.name) if s.is_final() else Status.HELD_BACK for n, s in steps.items()},
         summary=await _summary(platform, run_date, runs),
+        sample_note=_sample_note(platform),
         page=page_of(runtime.flow_run.id),
     )
     for low in report.summary.low:
@@ -71,6 +72,13 @@ async def _summary(platform: str, run_date: date, runs: list[str]) -> Summary:
     except CoreTelecomsError as error:
         logger().warning("No summary: %s", error)
         return Summary(run_date)
+
+
+def _sample_note(platform: str) -> str:
+    try:
+        return resolve(platform).sample_note
+    except CoreTelecomsError:  # the summary has said so
+        return ""
 
 
 async def _artifacts(report: Report) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from blocks.server import keep_to_one_connection
+from blocks.settings import settings
 from flows.terminal import interrupt
 from flows.terminal.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
 from flows.terminal.picture_days import PictureOfDays
@@ -128,7 +129,9 @@ def _picture(given: Any) -> Picture | PictureOfDays:
     static_alone = not hasattr(given, "refresh_static")
     name = "static data" if static_alone else "daily"
     channels = complaints_on(given.run_date)
-    return Picture(board, f"{name} {given.run_date}", static_alone=static_alone, channels=channels)
+    of_samples = given.platform == "local" and not settings().source_url
+    title = f"{name} {given.run_date}{' · sample data' if of_samples else ''}"
+    return Picture(board, title, static_alone=static_alone, channels=channels)
 
 
 def _unforeseen(error: Exception) -> "RunFailedError":

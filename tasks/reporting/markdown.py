@@ -29,6 +29,7 @@ class Report:
     steps: Mapping[str, str]  # and how each ended
     summary: Summary
     page: str | None = None  # in Prefect's UI
+    sample_note: str = ""  # that the data are made up
 
     @property
     def ended(self) -> str:
@@ -44,6 +45,8 @@ def markdown(report: Report) -> str:
         f"# Daily run of {summary.run_date}: {report.ended}",
         f"**{report.load_type.capitalize()}**: {PATHS[report.load_type]}.{link}",
     ]
+    if report.sample_note:
+        parts.append(f"**{report.sample_note}.**")
     if report.error:
         parts.append("\n".join(f"> {escaped(text)}  " for _, text in report.error.lines()))
         steps = [[f"`{name}`", ended] for name, ended in report.steps.items()]

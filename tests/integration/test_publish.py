@@ -32,6 +32,7 @@ from tasks import publish, stage, warehouse
 from tasks.entities.contracts import COMPLAINTS
 from tasks.loading import locks
 from tasks.outcome import error_of
+from tasks.reporting.progress import board
 from tests.integration.forker import nothing
 from tests.integration.slack_double import Slack, slack
 
@@ -69,6 +70,11 @@ def run(**parameters: Any) -> State[Any]:
 
 def flow_run(state: State[Any]) -> str:
     return str(state.state_details.flow_run_id)
+
+
+def tags(state: State[Any]) -> list[str]:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(UUID(flow_run(state))).tags
 
 
 def newest(key: str) -> Artifact:
@@ -176,6 +182,9 @@ def test_a_completed_run(
     summary = str(newest(publish.SUMMARY_KEY).data)
     assert summary.startswith(f"# Daily run of {DAY}: Completed")
     assert "**Initial**" in summary
+    assert "**Sample data: the sources are made up" in summary
+    assert "Sample data" in " ".join(board.notes)
+    assert "sample data" in tags(state)
     assert f"/runs/flow-run/{flow_run(state)}" in summary
     assert "| call_logs | orphan | agent_id is missing |" in summary
     assert "| customers | email |" in summary

@@ -122,7 +122,7 @@ def test_a_failure_in_plain_lines(nights: Nights) -> None:
         child = nights.start(place, FIRST)
         assert child.wait() == 1
     lines = child.said.split("\n")
-    assert lines[0].startswith(f"starting   daily {DAY}, with Prefect at http://")
+    assert lines[0].startswith(f"starting   daily {DAY} · sample data, with Prefect at http://")
     assert any(re.match(r"done       ingest_call_logs  \d+ rows  \d", line) for line in lines)
     assert any(re.match(r"failed     ingest_customers  .*missing name", line) for line in lines)
     assert "held back  open_static_data_gate" in lines

@@ -102,3 +102,8 @@ def test_a_backfill_goes_to_a_deployment_that_is_here() -> None:
     # in one queue with the daily run, and with each other, a backfill would share no work.
     assert day["concurrency_limit"]["limit"] > 1
     assert day["name"] != "coretelecoms"
+
+
+def test_no_deployment_loads_sample_data() -> None:
+    """Each names a platform that has to be registered first."""
+    assert {d["parameters"]["platform"] for d in DEPLOYMENTS} == {"production"}

@@ -24,7 +24,9 @@ def slack() -> Iterator[Slack]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            double.texts.append(json.loads(body)["text"])
+            given = json.loads(body)
+            # Prefect's blocks post as Apprise's `json://` does: it lets them reach Slack alone.
+            double.texts.append(given["text"] if "text" in given else given["title"])
             self.send_response(double.status)
             self.end_headers()
 

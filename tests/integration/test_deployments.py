@@ -14,7 +14,11 @@ from uuid import uuid4
 import httpx
 import pytest
 import yaml
+from prefect.blocks.notifications import SlackWebhook
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 
+from blocks.automations import register
 from blocks.database import connect
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
@@ -27,6 +31,7 @@ from tests.conftest import emptied, new_database
 from tests.integration.by_hand import CHANNELS, load_landed
 from tests.integration.conftest import made_once, parsed_once
 from tests.integration.server import ROOT, Server, ended, running, wait_for
+from tests.integration.slack_double import Slack, slack
 from tests.integration.snapshot import differing, snapshot
 
 FIRST, SECOND, *LATER = (date(2025, 11, day) for day in (20, 21, 22, 23))
@@ -96,7 +101,23 @@ def api(server: Server) -> Api:
 
 
 @pytest.fixture(scope="module")
-def deployed(server: Server, api: Api) -> Iterator[str]:
+def channel() -> Iterator[Slack]:
+    """What a platform's Slack channel gets."""
+    with slack() as double:
+        yield double
+
+
+@pytest.fixture(scope="module")
+def alerts(server: Server, channel: Slack) -> list[str]:
+    """The automations made, and made again; what the command said."""
+    with temporary_settings({PREFECT_API_URL: server.url}):
+        webhook = SecretStr(channel.url.replace("http://", "json://"))
+        SlackWebhook(url=webhook).save("production-alerts")
+        return [*register("production"), *register("production")]
+
+
+@pytest.fixture(scope="module")
+def deployed(server: Server, api: Api, alerts: list[str]) -> Iterator[str]:
     """All deployed, the automations made, a worker at work; what `prefect deploy` said."""
     server.prefect("work-pool", "create", "coretelecoms", "--type", "process")
     # elsewhere: a worker must find the code by what was deployed, not by where it stands.
@@ -104,7 +125,6 @@ def deployed(server: Server, api: Api) -> Iterator[str]:
         "worker", "prefect", "worker", "start", "--pool", "coretelecoms", cwd=server.folder
     )
     with ended(worker):
-        server.prefect("automation", "create", "--from-file", "blocks/automations.yaml")
         said = server.prefect("--no-prompt", "deploy", "--all")
         log = server.folder / "worker.log"
         workers = "/work_pools/coretelecoms/workers/filter"
@@ -148,7 +168,9 @@ def test_what_was_deployed(server: Server, api: Api, deployed: str) -> None:
     assert {(time.hour, time.minute, time.tzinfo) for time in times} == {(22, 30, UTC)}
 
 
-def test_the_automations_are_what_was_written(api: Api, deployed: str) -> None:
+def test_the_automations_are_what_was_written(api: Api, deployed: str, alerts: list[str]) -> None:
+    names = [wanted["name"] for wanted in AUTOMATIONS]
+    assert alerts == [f"{did:<8} {name}" for did in ("made", "updated") for name in names]
     made = {automation["name"]: automation for automation in api.post("/automations/filter")}
     assert set(made) == {wanted["name"] for wanted in AUTOMATIONS}
     for wanted in AUTOMATIONS:
@@ -211,6 +233,7 @@ def test_the_automations_fire(
     api: Api,
     two_runs: list[dict[str, Any]],
     impatient: list[str],
+    channel: Slack,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All of them: on two runs that take longer than they may, and on a bad day's events."""
@@ -243,8 +266,11 @@ def test_the_automations_fire(
 
     happened = {a["name"] for a in AUTOMATIONS if a["trigger"]["posture"] == "Reactive"}
     wanted = {*impatient, *happened}
-    wait_for(lambda: wanted <= fired(), "the automations", server.folder / "server.log")
+    log = server.folder / "server.log"
+    wait_for(lambda: wanted <= fired(), "the automations", log)
     assert fired() == wanted
+    wait_for(lambda: happened <= set(channel.texts), "the messages", log)
+    assert set(channel.texts) == happened  # the impatient ones have nobody to send them to
 
 
 def test_a_backfill_shares_its_days(

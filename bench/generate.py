@@ -34,7 +34,13 @@ def _dirty(share: float, salt: int) -> pl.Expr:
 
 
 def call_logs(
-    path: Path, rows: int, run_date: date, customers: int, agents: int, dirty: float
+    path: Path,
+    rows: int,
+    run_date: date,
+    customers: int,
+    agents: int,
+    dirty: float,
+    first_call: int = 0,
 ) -> None:
     """Write a call-log day: about 120 bytes a row, with the labels of the real source."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +65,8 @@ def call_logs(
     }
     with path.open("wb") as file:
         for first in range(0, max(rows, 1), CHUNK):
-            numbers = pl.DataFrame({"row": range(first, min(first + CHUNK, rows))})
+            chunk = range(first_call + first, first_call + min(first + CHUNK, rows))
+            numbers = pl.DataFrame({"row": chunk})
             # some rows are their predecessors over again: exact duplicates.
             repeats = pl.when(_dirty(dirty, 24)).then(pl.col("row") - 1).otherwise(pl.col("row"))
             numbers.cast({"row": pl.Int64}).with_columns(row=repeats).select(**columns).write_csv(

@@ -82,11 +82,14 @@
         ) as run_dates
             on run_dates.run_date between complaints.first_run_date and complaints.last_run_date
     {%- endset -%}
+    -- a day at a time, so that few complaints of many days are looked up by the partitions' keys
+    with days as materialized (
+        {{ days }}
+    )
+
     select history.*
     from {{ ref('int_complaint_history') }} as history
-    inner join (
-        {{ days }}
-    ) as days
+    inner join days
         on history.channel = days.channel
         and history.complaint_id = days.complaint_id
         and history.run_date = days.run_date

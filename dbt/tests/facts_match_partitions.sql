@@ -1,134 +1,109 @@
 -- Every complaint of the partitions is one fact that spans its run dates and has the state of the
--- last of them; no fact is without its rows, and none without its lifecycle.
+-- last of them; no fact is without its rows, and none without its lifecycle. Counts and fingerprints
+-- are compared by run date, which takes one look at each row and no join.
 {% set run_dates = complaint_run_dates_to_build() %}
 
-with reported as (
+with reported as not materialized (
 
-    select channel, complaint_id, run_date
+    select
+        channel,
+        complaint_id,
+        run_date,
+        hash_record_extended(
+            row(complaint_id, resolution_status, complaint_category, customer_id, agent_id), 0
+        ) as state
     from {{ ref('int_complaint_history') }}
-    where {{ if_building('run_date in (' ~ run_dates ~ ')') }}
-
-),
-
-history as (
-
-    select * from {{ ref('int_complaint_history') }}
     where {{ if_building('run_date in (' ~ run_dates_to_compare() ~ ')') }}
 
 ),
 
 facts as not materialized (
 
-    select * from {{ complaints_to_test('fct_complaints') }} as complaints
+    select
+        *,
+        hash_record_extended(
+            row(complaint_id, resolution_status, complaint_category, customer_id, agent_id), 0
+        ) as state
+    from {{ complaints_to_test('fct_complaints') }} as complaints
 
 ),
 
-without_row as (
+-- all of them are in the work list: they were there before, or in two of the dates to build
+reported_more_often as (
 
     select
-        facts.channel,
-        facts.last_run_date as run_date,
-        'complaint ' || facts.complaint_id || ' is not in that state' as problem
-    from facts
-    left join history as latest
-        on facts.channel = latest.channel
-        and facts.complaint_id = latest.complaint_id
-        and facts.last_run_date = latest.run_date
-        and facts.resolution_status is not distinct from latest.resolution_status
-        and facts.complaint_category is not distinct from latest.complaint_category
-        and facts.customer_id = latest.customer_id
-        and facts.agent_id = latest.agent_id
-    where latest.complaint_id is null
+        *,
+        hash_record_extended(
+            row(complaint_id, resolution_status, complaint_category, customer_id, agent_id), 0
+        ) as state
+    from {{ ref('fct_complaints') }}
+    where first_run_date < last_run_date and {{ if_building(listed_complaints()) }}
 
 ),
 
-without_first_row as (
-
-    select
-        facts.channel,
-        facts.first_run_date as run_date,
-        'complaint ' || facts.complaint_id || ' is not there' as problem
-    from facts
-    left join history as earliest
-        on facts.channel = earliest.channel
-        and facts.complaint_id = earliest.complaint_id
-        and facts.first_run_date = earliest.run_date
-    where facts.first_run_date < facts.last_run_date and earliest.complaint_id is null
-
-),
-
--- each fact has its row, so what is left to know of the rows is whether each has its fact
-rows_with_fact as (
-
-    select channel, last_run_date as run_date, count(*) as complaints
-    from facts
-    group by channel, last_run_date
-    union all
-    select reported.channel, reported.run_date, count(*)
-    from reported
-    inner join facts
-        on reported.channel = facts.channel
-        and reported.complaint_id = facts.complaint_id
-        and reported.run_date >= facts.first_run_date
-        and reported.run_date < facts.last_run_date
-    where facts.first_run_date < facts.last_run_date
-    group by reported.channel, reported.run_date
-
-),
-
-rows_there as (
-
-    select channel, run_date, count(*) as complaints
-    from reported
-    group by channel, run_date
-
-),
-
-without_fact as (
-
-    select
-        channel,
-        run_date,
-        rows_there.complaints || ' rows, facts for ' || coalesce(of_facts.complaints, 0) as problem
-    from rows_there
-    left join (
-        select channel, run_date, sum(complaints) as complaints
-        from rows_with_fact
-        group by channel, run_date
-    ) as of_facts using (channel, run_date)
-    where rows_there.complaints <> coalesce(of_facts.complaints, 0)
-
-),
-
--- a lifecycle's key is one of a fact, and no two have the same: other tests hold that
+-- what is there once too often (1) and once too seldom (-1) comes to nothing
 in_both as (
 
-    select channel, last_run_date, complaint_date, resolution_status, count(*) as complaints, 1 as side
-    from facts
-    group by channel, last_run_date, complaint_date, resolution_status
+    select 'fact of each row' as what, channel, run_date, state, 1 as surplus
+    from reported
+    where {{ if_building('run_date in (' ~ run_dates ~ ')') }}
     union all
-    select channel, last_run_date, complaint_date, resolution_status, count(*), -1
-    from {{ complaints_to_test('fct_complaint_lifecycle') }} as complaints
-    group by channel, last_run_date, complaint_date, resolution_status
-
-),
-
-without_lifecycle as (
-
+    -- a later row of the complaint is the one that its fact shows
+    select 'fact of each row', reported.channel, reported.run_date, reported.state, -1
+    from reported
+    inner join reported_more_often as later
+        on reported.channel = later.channel
+        and reported.complaint_id = later.complaint_id
+        and reported.run_date >= later.first_run_date
+        and reported.run_date < later.last_run_date
+    where {{ if_building('reported.run_date in (' ~ run_dates ~ ')') }}
+    union all
+    select 'fact of each row', channel, last_run_date, state, -1
+    from facts
+    where {{ if_building('last_run_date in (' ~ run_dates ~ ')') }}
+    union all
     select
+        'lifecycle of each fact',
         channel,
-        last_run_date as run_date,
-        sum(complaints * side) || ' more facts than lifecycles, dated ' || complaint_date as problem
-    from in_both
-    group by channel, last_run_date, complaint_date, resolution_status
-    having sum(complaints * side) <> 0
+        last_run_date,
+        hash_record_extended(row(complaint_key, complaint_date, resolution_status), 0),
+        1
+    from facts
+    union all
+    select
+        'lifecycle of each fact',
+        channel,
+        last_run_date,
+        hash_record_extended(row(complaint_key, complaint_date, resolution_status), 0),
+        -1
+    from {{ complaints_to_test('fct_complaint_lifecycle') }} as complaints
 
 )
 
-select * from without_row
+select what, channel, run_date, sum(surplus) as missing
+from in_both
+group by what, channel, run_date
+having sum(surplus) <> 0 or bit_xor(state) <> 0
+
 union all
-select * from without_first_row
+
+select 'first row of each fact', facts.channel, facts.first_run_date, count(*)
+from reported_more_often as facts
+left join reported
+    on facts.channel = reported.channel
+    and facts.complaint_id = reported.complaint_id
+    and facts.first_run_date = reported.run_date
+where reported.run_date is null
+group by facts.channel, facts.first_run_date
+
 union all
-select * from without_fact
-union all
-select * from without_lifecycle
+
+select 'last row of each fact', facts.channel, facts.last_run_date, count(*)
+from reported_more_often as facts
+left join reported
+    on facts.channel = reported.channel
+    and facts.complaint_id = reported.complaint_id
+    and facts.last_run_date = reported.run_date
+    and facts.state = reported.state
+where reported.run_date is null
+group by facts.channel, facts.last_run_date

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tasks.loading.tables import day_name
 from tests.integration.plans import watched
 from tests.integration.warehouse import Warehouse, on_server
 
@@ -81,6 +82,15 @@ def warehouse(server: str, dbt_project: "Manifest", tmp_path: Path) -> Iterator[
         connection.execute("SELECT pg_reload_conf()")
 
 
+def people(warehouse: Warehouse) -> None:
+    """Customers and agents as of the first day."""
+    warehouse.load_people(
+        FIRST,
+        {f"c{number}": "Road" for number in range(CUSTOMERS)},
+        {f"a{number}": "Junior" for number in range(AGENTS)},
+    )
+
+
 def calls(first: int, rows: int, day: date, status: str) -> list[dict[str, object]]:
     """Calls of one day, taken by all agents of all customers."""
     return [
@@ -98,11 +108,7 @@ def calls(first: int, rows: int, day: date, status: str) -> list[dict[str, objec
 
 def test_large_days_after_a_small_one(warehouse: Warehouse) -> None:
     """The second day is new altogether; on the third one half of it is reported again."""
-    warehouse.load_people(
-        FIRST,
-        {f"c{number}": "Road" for number in range(CUSTOMERS)},
-        {f"a{number}": "Junior" for number in range(AGENTS)},
-    )
+    people(warehouse)
     warehouse.load_day(FIRST, call_logs=calls(0, SMALL, FIRST, "Backlog"))
     warehouse.build_models()
     warehouse.load_day(SECOND, call_logs=calls(SMALL, LARGE, SECOND, "Backlog"))
@@ -112,3 +118,33 @@ def test_large_days_after_a_small_one(warehouse: Warehouse) -> None:
         warehouse.load_day(THIRD, call_logs=calls(SMALL + LARGE // 2, LARGE, THIRD, "Resolved"))
         warehouse.build()
     assert repeated == []
+
+
+def test_complaint_that_comes_back_does_not_read_the_days_between(warehouse: Warehouse) -> None:
+    people(warehouse)
+    days = [FIRST + timedelta(days=number) for number in range(6)]
+    for number, day in enumerate(days):
+        warehouse.load_day(day, call_logs=calls(number * LARGE, LARGE, day, "Backlog"))
+    warehouse.build_models()
+    before = dict(warehouse.rows(_READ))
+    today = days[-1] + timedelta(days=1)
+    warehouse.load_day(
+        today, call_logs=[*calls(0, 1, FIRST, "Resolved"), *calls(10**6, 1, today, "Backlog")]
+    )
+    warehouse.build()
+    between = {day_name("call_logs", day) for day in days[1:]}
+    read = {name: rows - before[name] for name, rows in warehouse.rows(_READ) if name in between}
+    assert read == dict.fromkeys(between, 0)
+    assert warehouse.rows(
+        "SELECT resolution_status, first_run_date, last_run_date, backlog_date "
+        "FROM analytics.fct_complaint_lifecycle "
+        "JOIN analytics.fct_complaints USING (complaint_key, resolution_status, last_run_date) "
+        "WHERE fct_complaints.complaint_id = 'call-0'"
+    ) == [("Resolved", FIRST, today, FIRST)]
+
+
+# rows of each day's calls that were ever read one after the other
+_READ = """
+    SELECT relname, seq_tup_read FROM pg_stat_user_tables
+    WHERE schemaname = 'conformed' AND relname ~ '^call_logs_'
+"""

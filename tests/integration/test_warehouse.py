@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from tasks.entities.contracts import AGENTS
 from tasks.warehouse import environment, environment_of_dbt
 from tests.integration.warehouse import Warehouse, on_server
 
@@ -223,6 +224,25 @@ def test_day_reads_and_writes_its_share_of_history(warehouse: Warehouse) -> None
     assert read == {"web_complaints_20251120"}
 
 
+def test_refresh_writes_the_versions_of_whom_it_changed(warehouse: Warehouse) -> None:
+    agents = {"a1": "Junior", "a2": "Senior"}
+    warehouse.load_people(november(20), {"c1": "Road", "c2": "Lane"}, agents)
+    warehouse.load_day(
+        november(20), web_complaints=[web("r1", "Backlog", 20), web("r2", "Backlog", 20, "c2/a2")]
+    )
+    warehouse.build_models()
+    before = warehouse.rows(_PEOPLE)
+
+    warehouse.load_people(november(21), {"c1": "New Road", "c2": "Lane"}, agents)
+    warehouse.load_static(november(21), AGENTS, [{"agent_id": "a2", "name": "Eve"}])
+    warehouse.build_models()
+    written = {row[0] for row in set(warehouse.rows(_PEOPLE)) - set(before)}
+    assert written == {"c1", "a2"}
+    assert warehouse.rows("SELECT name FROM analytics.dim_agents WHERE agent_id = 'a2'") == [
+        ("Eve",)
+    ]
+
+
 def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     warehouse.load_people(november(20), {"c1": "Road"}, {"a1": "Junior"})
     warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20), web("r2", None, 21)])
@@ -257,6 +277,13 @@ _UNDESCRIBED = """
 _WRITERS = """
     SELECT complaint_id, xmin::text FROM analytics.fct_complaints
     UNION ALL SELECT complaint_id, xmin::text FROM analytics.fct_complaint_lifecycle
+    ORDER BY 1, 2
+"""
+# which transaction wrote each version and each complaint
+_PEOPLE = """
+    SELECT customer_id, xmin::text FROM analytics.dim_customers
+    UNION ALL SELECT agent_id, xmin::text FROM analytics.dim_agents
+    UNION ALL SELECT complaint_id, xmin::text FROM analytics.fct_complaints
     ORDER BY 1, 2
 """
 # rows read of each partition of the web forms, ever

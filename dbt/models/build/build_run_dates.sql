@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ analyze_loaded() }}") }}
+{{ config(post_hook=["analyze {{ this }}", "{{ analyze_loaded() }}"]) }}
 
 {% set built = before_this_build('built_run_dates') %}
 

@@ -1,9 +1,3 @@
-with source as (
-
-    select * from {{ source('conformed', 'agents') }}
-
-)
-
 select
     agent_id,
     name,
@@ -11,4 +5,4 @@ select
     state,
     run_date,
     last_changed_at
-from source
+from {{ source('conformed', 'agents') }}

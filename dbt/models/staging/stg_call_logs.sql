@@ -1,9 +1,3 @@
-with source as (
-
-    select * from {{ source('conformed', 'call_logs') }}
-
-)
-
 select
     call_id as complaint_id,
     customer_id,
@@ -20,4 +14,4 @@ select
     call_start_time,
     call_end_time,
     run_date
-from source
+from {{ source('conformed', 'call_logs') }}

@@ -1,9 +1,3 @@
-with source as (
-
-    select * from {{ source('conformed', 'customers') }}
-
-)
-
 select
     customer_id,
     name,
@@ -17,4 +11,4 @@ select
     state,
     run_date,
     last_changed_at
-from source
+from {{ source('conformed', 'customers') }}

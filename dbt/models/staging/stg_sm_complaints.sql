@@ -1,9 +1,3 @@
-with source as (
-
-    select * from {{ source('conformed', 'sm_complaints') }}
-
-)
-
 select
     complaint_id,
     customer_id,
@@ -17,4 +11,4 @@ select
     null::timestamp as call_start_time,
     null::timestamp as call_end_time,
     run_date
-from source
+from {{ source('conformed', 'sm_complaints') }}

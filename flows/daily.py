@@ -96,11 +96,12 @@ async def daily(
             c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in channels
         }
         loaded = {c: submit(named(load, c), silver[c], platform, accept) for c in channels}
-        came = [allow_failure(future) if partial else future for future in loaded.values()]
-        warehouse = submit(run_dbt, run_date, platform, wait_for=[gate, *came])
-        cleanup = submit(
-            cleanup_checkpoints, run_date, platform, wait_for=[warehouse, *loaded.values()]
-        )
+        loads = list(loaded.values())
+        # with `partial` dbt needs the gate alone; a load that failed keeps the checkpoints.
+        came = [gate, *map(allow_failure, loads)] if partial else loads
+        warehouse = submit(run_dbt, run_date, platform, wait_for=came)
+        done = [warehouse, *loads] if partial else [warehouse]
+        cleanup = submit(cleanup_checkpoints, run_date, platform, wait_for=done)
 
         states = await settled(
             {"create_all_tables": tables, "clear_staging": staging}

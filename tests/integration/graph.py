@@ -81,8 +81,10 @@ def needs(initial: bool, partial: bool = False) -> dict[str, Set[str]]:
     graph |= {f"transform_{channel}": {f"ingest_{channel}", GATE} for channel in CHANNELS}
     graph |= {f"load_{channel}": {f"transform_{channel}"} for channel in CHANNELS}
     graph["run_dbt"] = {f"load_{channel}" for channel in CHANNELS}
-    graph["cleanup_checkpoints"] = {"run_dbt", *graph["run_dbt"]}
-    graph["run_dbt"] = {GATE} if partial else graph["run_dbt"] | {GATE}
+    graph["cleanup_checkpoints"] = {"run_dbt"}
+    if partial:
+        graph["cleanup_checkpoints"] |= graph["run_dbt"]
+        graph["run_dbt"] = {GATE}
     return graph
 
 

@@ -221,6 +221,7 @@ def test_records_by_the_line(resources: Resources) -> None:
         (gzip.compress(ndjson(*ROWS)), "gzip"),
         (b'{"iD": ' + b"[" * 100_000, "too deep|cut off"),
     ],
+    ids=["empty", "cut", "no JSON", "an array", "CSV", "gzip", "deep"],
 )
 def test_records_by_the_line_that_are_none(data: bytes, message: str, resources: Resources) -> None:
     put(resources, **{"agents.ndjson": data})

@@ -26,12 +26,16 @@ def dsn(connector: SqlAlchemyConnector) -> str:
             where="platform block",
             todo=f"give the driver {DRIVER}, host, database, user and password",
         )
-    options = {**url.query, **(connector.connect_args or {})}
+    options: dict[str, Any] = {**url.query, **(connector.connect_args or {})}
     login = quote(url.username or "", safe="")
     if url.password:
         login += f":{quote(str(url.password), safe='')}"
     host = f"[{url.host}]" if url.host and ":" in url.host else url.host or ""
     port = f":{url.port}" if url.port else ""
+    if {"/", ",", "@"} & set(host):
+        # folders of Unix sockets and lists of hosts don't fit a URL's host.
+        options |= {"host": url.host} | ({"port": url.port} if port else {})
+        host = port = ""
     # libpq reads %20, not +.
     query = urlencode({name: str(value) for name, value in options.items()}, quote_via=quote)
     database = quote(url.database or "", safe="")

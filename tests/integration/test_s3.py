@@ -147,6 +147,20 @@ def test_a_missing_object(s3: S3, store: Store, verb: Callable[[Store], object])
     assert caught.value.where == f"s3://lake/other/{key}"
 
 
+def test_each_missing_object_is_named_by_itself(s3: S3) -> None:
+    """Polars' own words name the first one that the process asked for, every time."""
+    said = []
+    for prefix in ("one", "two"):
+        with pytest.raises(SourceMissingError) as caught:
+            scan(opened(f"s3://lake/{prefix}"))
+        said.append(str(caught.value))
+        assert caught.value.__suppress_context__  # no log shows Polars' words behind ours
+    assert [("s3://lake/one/" in text, "s3://lake/two/" in text) for text in said] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 @every_verb
 @pytest.mark.parametrize(
     ("status", "code"),

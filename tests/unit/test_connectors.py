@@ -1,9 +1,13 @@
 """Connection strings as blocks and back: what libpq reads must stay the same."""
 
 import pytest
+from prefect_sqlalchemy import (  # type: ignore[import-untyped]
+    ConnectionComponents,
+    SqlAlchemyConnector,
+)
 from psycopg.conninfo import conninfo_to_dict
 
-from blocks.connectors import connector, dsn
+from blocks.connectors import DRIVER, connector, dsn
 from blocks.errors import ConfigurationError
 
 STRINGS = {
@@ -22,6 +26,17 @@ STRINGS = {
 def test_there_and_back(given: str) -> None:
     wanted = {name: value for name, value in conninfo_to_dict(given).items() if value}
     assert conninfo_to_dict(dsn(connector(given, "A_SETTING"))) == wanted
+
+
+@pytest.mark.parametrize("port", [None, 5433])
+@pytest.mark.parametrize("host", ["/var/run/some where", "@abstract", "one,two", "::1", "db"])
+def test_a_block_that_somebody_filled_in(host: str, port: int | None) -> None:
+    """In its own field Prefect takes any host that libpq takes."""
+    parts = {"host": host, "username": "loader", "database": "complaints"}
+    components = ConnectionComponents(driver=DRIVER, port=port, **parts)
+    wanted = {"host": host, "user": "loader", "dbname": "complaints"}
+    found = conninfo_to_dict(dsn(SqlAlchemyConnector(connection_info=components)))
+    assert found == wanted | ({"port": str(port)} if port else {})
 
 
 @pytest.mark.parametrize("given", STRINGS.values(), ids=STRINGS)

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 from prefect import Flow
 from prefect.cli.deploy._models import PrefectYamlModel
+from prefect.exceptions import SignatureMismatchError
 from prefect.flows import load_flow_from_entrypoint
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,35 @@ def test_entry_points_load(deployment: dict[str, Any]) -> None:
     flow.validate_parameters(_filled(flow, deployment.get("parameters", {})))
     for schedule in deployment.get("schedules", []):
         flow.validate_parameters(_filled(flow, schedule.get("parameters", {})))
+
+
+def test_a_parameter_that_the_flow_lacks_is_seen() -> None:
+    """`prefect deploy` takes it, and the run ends in Crashed without its name."""
+    flow: Flow[Any, Any] = load_flow_from_entrypoint(
+        "flows.daily.daily", use_placeholder_flow=False
+    )
+    with pytest.raises(SignatureMismatchError, match="wait_untill"):
+        flow.validate_parameters(_filled(flow, {"wait_untill": "01:00"}))
+
+
+@each_deployment
+def test_hooks_may_be_called_by_position_and_by_keyword(deployment: dict[str, Any]) -> None:
+    """A flow's own process calls them by position, a worker by these names."""
+    flow: Flow[Any, Any] = load_flow_from_entrypoint(
+        deployment["entrypoint"], use_placeholder_flow=False
+    )
+    hooks = [
+        *flow.on_running_hooks,
+        *flow.on_completion_hooks,
+        *flow.on_failure_hooks,
+        *flow.on_crashed_hooks,
+        *flow.on_cancellation_hooks,
+    ]
+    assert hooks
+    for hook in hooks:
+        signature = inspect.signature(hook)
+        named = signature.bind(flow="flow", flow_run="run", state="state")
+        assert named == signature.bind("flow", "run", "state")
 
 
 def _filled(flow: Flow[Any, Any], given: dict[str, Any]) -> dict[str, Any]:

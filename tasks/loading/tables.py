@@ -32,10 +32,20 @@ def names(columns: tuple[str, ...] | list[str]) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
+# where default_tablespace names the one that the database has anyway, PostgreSQL refuses
+# partitioned tables.
+_NO_OWN_TABLESPACE = """
+    SELECT set_config('default_tablespace', '', true)
+    FROM pg_database JOIN pg_tablespace ON pg_tablespace.oid = dattablespace
+    WHERE datname = current_database() AND spcname = current_setting('default_tablespace')
+"""
+
+
 def create_all_tables(connection: Connection) -> None:
     """Make the schemas and tables that aren't there yet; any number of runs may do so at once."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.key("create tables")])
+        connection.execute(_NO_OWN_TABLESPACE)
         connection.execute(sql.SQL(_SCHEMA.read_text("utf-8")))
         for entity in STATIC:
             connection.execute(_static_table(entity))

@@ -6,6 +6,7 @@ from datetime import date
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from blocks.errors import TerminalError
 from blocks.resources import Resources
@@ -41,6 +42,20 @@ def test_a_publication_of_all_tables_stops_no_load(resources: Resources) -> None
     execute(resources, "CREATE PUBLICATION everything FOR ALL TABLES")
     known_parties(resources)
     load_twice(resources)
+
+
+def test_a_default_that_names_the_databases_own_tablespace(resources: Resources) -> None:
+    """There PostgreSQL refuses partitioned tables; the default is a DBA's, or a role's."""
+    name = psycopg.conninfo.conninfo_to_dict(resources.warehouse_dsn)["dbname"]
+    setting = sql.SQL("ALTER DATABASE {} {}").format
+    with psycopg.connect(resources.warehouse_dsn, autocommit=True) as connection:
+        database = sql.Identifier(str(name))
+        connection.execute(setting(database, sql.SQL("SET default_tablespace = 'pg_default'")))
+        try:
+            known_parties(resources)
+            load_twice(resources)
+        finally:
+            connection.execute(setting(database, sql.SQL("RESET default_tablespace")))
 
 
 @pytest.fixture

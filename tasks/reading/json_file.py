@@ -1,10 +1,9 @@
 """JSON as text: column-oriented as pandas writes it, an array of records, or a record a line.
 
-The decoder holds one file at a time, unlike the other readers.
+One file at a time is held in memory, unlike with the other readers.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,21 +12,9 @@ import polars as pl
 from blocks.errors import SchemaDriftError
 from tasks.entities.labels import shown
 from tasks.lake.parquet import SLICE_ROWS
+from tasks.reading.json_columns import read_columns
+from tasks.reading.json_values import DECODER, Object, as_text
 from tasks.reading.source import Source, looks_like, measured, unreadable
-
-
-class _Number(str):
-    """A number or constant as the file spells it."""
-
-
-def _constant(name: str) -> _Number | None:
-    return None if name == "NaN" else _Number(name)  # what pandas has for nothing
-
-
-class _Object(dict[str, Any]):
-    """An object that knows the names it holds more than once."""
-
-    twice: tuple[str, ...] = ()
 
 
 def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> Source:
@@ -40,6 +27,8 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     data = b"".join(content)
     if (kind := looks_like(data)) not in (None, "JSON"):
         raise unreadable(f"Not JSON: this looks like {kind}", where)
+    if (frame := read_columns(data)) is not None:
+        return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
     text = decoded(data, where)
     del data  # not held with the text while that is parsed
     if not text.strip():
@@ -67,21 +56,6 @@ def decoded(data: bytes, where: str) -> str:
             f"{where}, byte {error.start}",
             "export the file as UTF-8; reading it in another encoding would garble names",
         ) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    found = _Object(pairs)
-    if len(found) < len(pairs):
-        found.twice = tuple(
-            name for name, times in Counter(n for n, _ in pairs).items() if times > 1
-        )
-    return found
-
-
-# numbers as the file spells them, and objects that know what they hold twice.
-DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant
-)
 
 
 def _parsed(text: str, where: str) -> Any:
@@ -133,13 +107,13 @@ def _columns(document: Any, where: str) -> dict[str, list[Any]]:
             where,
             "write it with orient='columns' (the default) or orient='records'",
         )
-    if isinstance(document, _Object):
+    if isinstance(document, Object):
         kinds = {type(value) for value in document.values()}
-        if kinds == {_Object}:
+        if kinds == {Object}:
             return _by_column(document, where)
         if kinds == {list}:
             return _by_position(document, where)
-        if kinds & {_Object, list}:
+        if kinds & {Object, list}:
             raise unreadable("Some columns of the JSON hold values by row, others don't", where)
         # no column at all, or a single record
         return by_record([document], where) if document else {}
@@ -152,7 +126,7 @@ def _other_orient(document: Any) -> str | None:
     """Which of pandas' shapes that are not read a document seems to have."""
     if isinstance(document, list):
         return "values" if document and all(isinstance(row, list) for row in document) else None
-    if not isinstance(document, _Object):
+    if not isinstance(document, Object):
         return None
     if document.keys() >= {"columns", "data"} and isinstance(document["data"], list):
         return "split"
@@ -160,12 +134,12 @@ def _other_orient(document: Any) -> str | None:
         return "table"
     first = next(iter(document.values()), None)
     # rows by label: the labels are numbers, and what each row holds is named by words.
-    if isinstance(first, _Object) and all(label.isdecimal() for label in document):
+    if isinstance(first, Object) and all(label.isdecimal() for label in document):
         return None if all(name.isdecimal() for name in first) else "index"
     return None
 
 
-def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
+def _by_column(document: Object, where: str) -> dict[str, list[Any]]:
     _refuse_twice(document, where)
     first = next(iter(document.values()))
     labels = list(first)
@@ -181,14 +155,14 @@ def _by_column(document: _Object, where: str) -> dict[str, list[Any]]:
     return aligned
 
 
-def _by_position(document: _Object, where: str) -> dict[str, list[Any]]:
+def _by_position(document: Object, where: str) -> dict[str, list[Any]]:
     _refuse_twice(document, where)
     if len({len(values) for values in document.values()}) > 1:
         raise _uneven(document, where)
     return dict(document)
 
 
-def _uneven(document: _Object, where: str) -> Exception:
+def _uneven(document: Object, where: str) -> Exception:
     first, values = next(iter(document.items()))
     others = [name for name, column in document.items() if len(column) != len(values)]
     rows = "".join(f"; {shown([name])} has {len(document[name]):,}" for name in others[:5])
@@ -204,14 +178,16 @@ def by_record(records: list[Any], where: str, first: int = 1) -> dict[str, list[
     """Values by column label of records, counted from `first`; null where a record has none."""
     names: dict[str, None] = {}
     for number, record in enumerate(records, first):
-        if not isinstance(record, _Object):
+        if not isinstance(record, Object):
             raise unreadable(f"Record {number} of the JSON is not an object", where)
         _refuse_twice(record, where)
         names.update(dict.fromkeys(record))
+    if len(names) * len(records) > 1_000_000 + 100 * sum(map(len, records)):
+        raise unreadable("Not a table: the records of the JSON hardly share a name", where)
     return {name: [record.get(name) for record in records] for name in names}
 
 
-def _refuse_twice(document: _Object, where: str) -> None:
+def _refuse_twice(document: Object, where: str) -> None:
     if document.twice:
         raise SchemaDriftError(
             f"The JSON holds a column twice: {shown(document.twice)}",
@@ -226,7 +202,7 @@ def frame_of(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
         # by dict: a list of series would give the column without a name one.
         frame = pl.DataFrame(
             {
-                name: pl.Series(values=map(_text, values), dtype=pl.String)
+                name: pl.Series(values=map(as_text, values), dtype=pl.String)
                 for name, values in columns.items()
             }
         )
@@ -238,20 +214,3 @@ def frame_of(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
     if any(damaged):
         raise unreadable("A NUL character in a value: the file is damaged", where)
     return frame
-
-
-def _text(value: Any) -> str | None:
-    if value is None or type(value) is str:
-        return value
-    return _compact(value)
-
-
-def _compact(value: Any) -> str:
-    """A value as compact JSON; numbers as the file spells them."""
-    if isinstance(value, _Number):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_compact(k)}:{_compact(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_compact, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)

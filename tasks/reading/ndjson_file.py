@@ -7,7 +7,8 @@ import polars as pl
 
 from tasks.lake.parquet import SLICE_ROWS, Spool
 from tasks.reading.csv_file import MAX_RECORD_BYTES
-from tasks.reading.json_file import DECODER, broken, by_record, decoded, frame_of
+from tasks.reading.json_file import broken, by_record, decoded, frame_of
+from tasks.reading.json_values import DECODER
 from tasks.reading.source import Source, looks_like, measured, unreadable
 
 

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import SchemaDriftError, SourceUnreadableError
+from tasks.reading import json_file as module
+from tasks.reading.json_columns import read_columns
 from tasks.reading.json_file import read_json
 
 
@@ -150,6 +152,90 @@ def test_columns_of_different_rows(text: str, rows: str) -> None:
 def test_a_value_of_10_mb() -> None:
     value = "x" * 10_000_000
     assert table(json.dumps([{"a": value}])) == {"a": [value]}
+
+
+def test_records_that_share_no_name_are_refused_in_linear_time() -> None:
+    with pytest.raises(SourceUnreadableError, match="hardly share a name"):
+        table(json.dumps([{f"n{number}": 1} for number in range(20_000)]))
+
+
+VALUES = st.sampled_from(
+    [
+        *['"x"', '""', '"null"', '"a,b:c{d}"', '"é 😀"', '":"', '","', '"NaN"', "null", "NaN"],
+        *["1", "-0", "1.50", "1e400", "-1E-2", "9" * 30, "true", "false", "-Infinity"],
+        *['"\\u00e9"', '"\\""', '"\\\\"', '"a\\/b"', '"\\ud83d\\ude00"', '"}\\"}"'],
+        *["[1, 2.50]", '{"k": 1}', "01", "+1", "nul", "", '"\t"', '"\\ud800"', '"\\u0000"', "1 2"],
+    ]
+)
+LABELS = st.sampled_from(["0", "1", "2", "é", ",", ":", "}", "", "\\u0031", 'x":{"y'])
+BODIES = st.lists(st.tuples(LABELS, VALUES), max_size=4).map(
+    lambda pairs: ",".join(f'"{label}":{value}' for label, value in pairs)
+)
+PIECES = st.sampled_from(["{", "}", '"', ":", ",", '"a"', "null", "\\", " ", "1", "}}", '":{"'])
+
+
+def careful(data: bytes) -> list[Any] | None:
+    """What the decoder reads, or None where it refuses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "read_columns", lambda data: None)
+        try:
+            source = module.read_json([data], "here.json", [])
+            return [source.labels, *(row for frame in source.frames for row in frame.rows())]
+        except (SourceUnreadableError, SchemaDriftError):
+            return None
+
+
+@settings(deadline=None, max_examples=1000)
+@given(
+    columns=st.lists(st.tuples(st.sampled_from("abé"), BODIES), min_size=1, max_size=3)
+    | st.lists(st.tuples(LABELS, VALUES), max_size=4).flatmap(
+        # all columns of the same rows, as they should be.
+        lambda first: st.lists(
+            st.tuples(
+                st.sampled_from(["a", "b", "c", "d"]),
+                st.lists(VALUES, min_size=len(first), max_size=len(first)).map(
+                    lambda values: ",".join(
+                        f'"{label}":{value}'
+                        for (label, _), value in zip(first, values, strict=True)
+                    )
+                ),
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    ),
+    spaced=st.booleans(),
+    tail=st.sampled_from(["", "\n", " ", "x", "}", ","]),
+    broken=st.none() | st.tuples(st.integers(0, 80), PIECES),
+)
+def test_columns_split_at_quotes_are_what_the_decoder_reads(
+    columns: list[tuple[str, str]], spaced: bool, tail: str, broken: tuple[int, str] | None
+) -> None:
+    text = "{" + ",".join(f'"{name}":{{{body}}}' for name, body in columns) + "}" + tail
+    if spaced:
+        text = text.replace(":", ": ").replace(",", ", ").replace("}", " }")
+    if broken:
+        text = text[: broken[0]] + broken[1] + text[broken[0] :]
+    data = text.encode()
+    quick = read_columns(data)
+    if quick is not None:
+        assert [quick.columns, *quick.rows()] == careful(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":{"0":"1","1":null},"b":{"0":"x}","1":"{,:"}}\n',
+        '\ufeff{"a":{"0":1.50,"1":NaN,"2":"x"},"é":{"0":-0,"1":true,"2":1e400}}',
+        '{"a":{"0":"\\/","1":null},"b":{"0":"x","1":7}}',
+        json.dumps({"a": {"0": "1", "1": "x"}, "b": {"0": None, "1": 2.5}}),
+        '{"a":{"7":"}\\"}","3":"\\\\"},"b":{"7":"x","3":7}}',
+    ],
+)
+def test_what_pandas_writes_is_split_at_quotes(text: str) -> None:
+    quick = read_columns(text.encode())
+    assert quick is not None
+    assert [quick.columns, *quick.rows()] == careful(text.encode())
 
 
 TEXT = st.none() | st.text(

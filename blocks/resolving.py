@@ -7,7 +7,7 @@ from pathlib import Path
 from blocks.database import with_environment
 from blocks.errors import ConfigurationError
 from blocks.resources import Resources
-from blocks.settings import Settings, settings
+from blocks.settings import Settings, aws_variables, settings
 from blocks.stores.opening import opened
 
 _resolved: dict[str, "Resources"] = {}
@@ -46,7 +46,7 @@ def _local() -> Resources:
     home = config.home.resolve()
     addresses = (config.source_url, config.lake_url, config.agents_url)
     if any((url or "").startswith("s3://") for url in addresses):
-        _share_dotenv()
+        os.environ |= aws_variables(Path(".env"))  # where boto3 looks for them
     sources = home / "sources"
     source = opened(config.source_url or str(sources))
     lake = opened(config.lake_url or str(home / "lake"))
@@ -71,20 +71,6 @@ def _local() -> Resources:
         slack_url=config.slack_webhook_url,
         slack_on_success=config.slack_on_success,
     )
-
-
-def _share_dotenv() -> None:
-    """Let boto3 see the `.env` file's AWS_* too, as our own settings do; the environment wins."""
-    for name, value in dotenv(Path(".env")).items():
-        if name.startswith("AWS_"):
-            os.environ.setdefault(name, value)
-
-
-def dotenv(path: Path) -> dict[str, str]:
-    """The variables of a `.env` file that have a value; none where there is no file."""
-    from dotenv import dotenv_values
-
-    return {name: value for name, value in dotenv_values(path).items() if value}
 
 
 def service_account(config: Settings) -> str | None:

@@ -1,5 +1,6 @@
 """What can be set from outside: every `CORETELECOMS_*` environment variable, with its default."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -109,3 +110,11 @@ def read(env_file: Path) -> Settings:
             where="the environment or .env",
             todo="see docs/configuration.md for what it may be",
         ) from None
+
+
+def aws_variables(env_file: Path) -> dict[str, str]:
+    """The AWS_* variables of the environment, which wins, and a `.env` file."""
+    from dotenv import dotenv_values
+
+    both = {**dotenv_values(env_file), **os.environ}
+    return {name: value for name, value in both.items() if name.startswith("AWS_") and value}

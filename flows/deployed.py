@@ -1,19 +1,13 @@
 """Days of a backfill as runs of a deployment: any number of workers share them."""
 
 import asyncio
-import time
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 import httpx
 from prefect import get_client, get_run_logger
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterIdempotencyKey,
-)
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempotencyKey
+from prefect.client.schemas.objects import DeploymentStatus
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
@@ -22,11 +16,8 @@ from prefect.states import Crashed, State
 from blocks.errors import ConfigurationError
 from tasks.reporting.progress import board
 
-ASK_SECONDS = 2.0  # between two questions of how the runs are getting on
-PATIENCE_SECONDS = 60.0  # without any worker, until we warn
-SILENCE_SECONDS = 600.0  # of Prefect's API, until we give up
+SILENCES, SILENCE_SECONDS = 60, 10.0  # of Prefect's API while a day runs, until we give up
 _TRIES = 100  # of one day, each with a key of its own
-_PAGE = 200  # flow runs that Prefect's API gives at once
 
 
 class Deployed:
@@ -39,16 +30,12 @@ class Deployed:
             "refresh_static": refresh_static,
             "accept": accept,
         }
-        self._ends: dict[UUID, asyncio.Future[State[Any]]] = {}
-        self._asking: asyncio.Task[None] | None = None
-        self._began = time.monotonic()
-        self._taken = False  # a worker has taken one
 
     async def check(self) -> None:
-        """Raise ConfigurationError when there is no such deployment."""
+        """Raise ConfigurationError when there is no such deployment; say so if nobody runs it."""
         try:
             async with get_client() as client:
-                await client.read_deployment_by_name(self.deployment)
+                found = await client.read_deployment_by_name(self.deployment)
         except (ObjectNotFound, ValueError):
             raise ConfigurationError(
                 f"There is no deployment {self.deployment!r}",
@@ -56,11 +43,18 @@ class Deployed:
                 todo="set PREFECT_API_URL to the server that has it (`prefect deployment ls` lists "
                 "them as flow/deployment), or deploy it: prefect --no-prompt deploy --all",
             ) from None
+        if found.status == DeploymentStatus.NOT_READY:
+            said = (
+                f"No worker takes runs of {self.deployment} yet; "
+                f"start one: prefect worker start --pool {found.work_pool_name}"
+            )
+            get_run_logger().warning(said)
+            board.note(said)
 
     async def run(self, day: date) -> State[Any]:
         """Start the day's run, or join the one under way; its final state."""
         try:
-            return await self._ended(await self._started(day))
+            return await self._ended(day, await self._key(day))
         except Exception as error:
             # an error in one day does not end the others.
             return Crashed(
@@ -68,77 +62,38 @@ class Deployed:
                 "look in Prefect's UI before you run the day again."
             )
 
-    async def _ended(self, run: FlowRun) -> State[Any]:
-        end = self._ends.setdefault(run.id, asyncio.get_running_loop().create_future())
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        return await end
-
-    async def _started(self, day: date) -> FlowRun:
+    async def _key(self, day: date) -> str:
         # the key holds the day and how often it was tried: a second request for a day that is under
         # way joins it, also from a backfill that was killed and started again; a day that ended
         # may run again.
         key = f"{self.deployment} {self.parameters} {day}"
         keys = [f"{key} {tried}" for tried in range(_TRIES)]
+        asked = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys))
         async with get_client() as client:
-            earlier = await client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(
-                    idempotency_key=FlowRunFilterIdempotencyKey(any_=keys)
-                ),
-                limit=_TRIES,
-            )
-        under_way = [run for run in earlier if run.state and not run.state.is_final()]
+            earlier = await client.read_flow_runs(flow_run_filter=asked, limit=_TRIES)
+        under_way = any(run.state and not run.state.is_final() for run in earlier)
         # not how many there are: somebody may have deleted one, and its number with it.
         last = max((keys.index(str(run.idempotency_key)) for run in earlier), default=-1)
-        tried = last if under_way else last + 1
-        return await arun_deployment(
-            self.deployment,
-            parameters={"run_date": day.isoformat(), **self.parameters},
-            flow_run_name=f"daily-{day}",
-            idempotency_key=keys[min(tried, _TRIES - 1)],
-            timeout=0,
-        )
+        return keys[min(last if under_way else last + 1, _TRIES - 1)]
 
-    async def _ask(self) -> None:
-        """Ask for all runs at once, again and again, until each has ended."""
-        answered = time.monotonic()
-        while waiting := [run_id for run_id, end in self._ends.items() if not end.done()]:
-            await asyncio.sleep(ASK_SECONDS)
+    async def _ended(self, day: date, key: str) -> State[Any]:
+        silences = 0
+        while True:
             try:
-                for first in range(0, len(waiting), _PAGE):
-                    await self._ask_for(waiting[first : first + _PAGE])
-                answered = time.monotonic()
-            except Exception as error:
-                # the days go on without us: a server that restarts must not end the waiting.
-                if time.monotonic() - answered < SILENCE_SECONDS and isinstance(
-                    error, httpx.HTTPError
-                ):
-                    get_run_logger().warning("Prefect's API: %s", type(error).__name__)
-                    continue
-                for run_id in waiting:
-                    self._ends[run_id].set_exception(error)
-
-    async def _ask_for(self, run_ids: list[UUID]) -> None:
-        async with get_client() as client:
-            runs = await client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=run_ids)), limit=_PAGE
-            )
-        for run in runs:
-            self._heard(run)
-        for run_id in set(run_ids) - {run.id for run in runs}:
-            self._ends[run_id].set_result(Crashed(message="Somebody deleted the flow run."))
-
-    def _heard(self, run: FlowRun) -> None:
-        if run.state is None:
-            return
-        self._taken = self._taken or not run.state.is_scheduled()
-        if run.state.is_final():
-            self._ends[run.id].set_result(run.state)
-        elif not self._taken and time.monotonic() - self._began > PATIENCE_SECONDS:
-            self._taken = True  # said once
-            said = (
-                f"No worker has taken a run of {self.deployment} yet; "
-                "start one: prefect worker start --pool coretelecoms"
-            )
-            get_run_logger().warning(said)
-            board.note(said)
+                run = await arun_deployment(
+                    self.deployment,
+                    parameters={"run_date": day.isoformat(), **self.parameters},
+                    flow_run_name=f"daily-{day}",
+                    idempotency_key=key,
+                )
+                return run.state or Crashed()
+            except httpx.HTTPError as error:
+                # the day goes on without us: a server that restarts must not end the waiting,
+                # and the key finds the run again.
+                refused = (
+                    isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error
+                )
+                if refused or (silences := silences + 1) > SILENCES:
+                    raise
+                get_run_logger().warning("Prefect's API: %s", type(error).__name__)
+                await asyncio.sleep(SILENCE_SECONDS)

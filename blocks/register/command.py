@@ -1,7 +1,6 @@
 """`python -m blocks.register`: make or update a platform block, having checked all its parts."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -94,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
         values = {field: getattr(platform, field) for field in Platform.model_fields}
     else:
         env_file = options.env_file or Path(".env")
-        variables = parts.aws_variables(env_file, os.environ)
+        variables = settings.aws_variables(env_file)
         values, wrong = parts.from_settings(settings.read(env_file), variables)
     found = checked(values, wrong, options.name)
     if options.post_to_slack and values.get("alerts"):

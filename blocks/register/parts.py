@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from prefect.blocks.core import Block
@@ -64,15 +63,11 @@ def save(values: Values, name: str) -> None:
     """Make or update the platform block, and each block it is made of as `{name}-{part}`."""
     for bucket in (values["source"], values["lake"]):
         if isinstance(bucket, S3Bucket):
-            _save(bucket.credentials, f"{name}-aws")
+            bucket.credentials.save(f"{name}-aws", overwrite=True)
     for part in OWN_BLOCKS:
         if isinstance(values[part], Block):
-            _save(values[part], f"{name}-{part.replace('_', '-')}")
-    _save(Platform(**values), name)
-
-
-def _save(block: Block, name: str) -> None:
-    block.save(name, overwrite=True)
+            values[part].save(f"{name}-{part.replace('_', '-')}", overwrite=True)
+    Platform(**values).save(name, overwrite=True)
 
 
 def _needed(value: str | None, variable: str) -> str:
@@ -133,11 +128,3 @@ def _slack(url: str | None) -> SlackWebhook | None:
             todo="give https://hooks.slack.com/services/…, as Slack shows it for the channel",
         )
     return SlackWebhook(url=SecretStr(url))
-
-
-def aws_variables(env_file: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """The AWS_* variables of a `.env` file and the environment, which wins."""
-    from blocks.resolving import dotenv
-
-    both = {**dotenv(env_file), **environment}
-    return {name: value for name, value in both.items() if name.startswith("AWS_") and value}

@@ -5,19 +5,13 @@ Imports nothing heavy at the top, so that `--help` answers at once.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from pkgutil import resolve_name
 from typing import Any
 
 from blocks import server
 from flows.process import collect_less
-
-RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
-PLATFORM_HELP = (
-    "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
-    "whose parts CORETELECOMS_* variables override"
-)
 
 
 def run_date(text: str) -> date:
@@ -37,7 +31,7 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def parser(module: str, description: str) -> argparse.ArgumentParser:
+def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse.ArgumentParser:
     """A command's parser, with the options that all commands share."""
     made = argparse.ArgumentParser(
         prog=f"python -m flows.{module}",
@@ -45,7 +39,13 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
         epilog="Exit codes: 0 completed, 1 failed, 2 wrong options, 130 interrupted (Ctrl-C). "
         "Settings: docs/configuration.md",
     )
-    made.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
+    made.add_argument(
+        "--platform",
+        default="local",
+        metavar="NAME",
+        help="name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
+        "whose parts CORETELECOMS_* variables override",
+    )
     made.add_argument(
         "--plain", action="store_true", help="plain lines instead of the live picture"
     )
@@ -55,16 +55,21 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
         action="store_true",
         help="the outcome as one JSON object on standard output; plain lines on standard error",
     )
+    if of_a_day:
+        made.add_argument(
+            "--run-date",
+            type=run_date,
+            default=_today(),
+            metavar="YYYY-MM-DD",
+            help="run date, YYYY-MM-DD (default: today, UTC)",
+        )
     return made
 
 
 def daily_command(argv: Sequence[str] | None = None) -> int:
     """`python -m flows.daily`."""
-    options = parser(
+    options = _parser(
         "daily", "Load one run date's complaints and build the warehouse, gated on static data."
-    )
-    options.add_argument(
-        "--run-date", type=run_date, default=_today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
     )
     options.add_argument(
         "--refresh-static",
@@ -81,44 +86,20 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="build the warehouse also when a channel failed; the exit code stays 1",
     )
-    given = options.parse_args(argv)
-
-    def run() -> Any:
-        return _flow("flows.daily:daily")(
-            run_date=given.run_date,
-            platform=given.platform,
-            refresh_static=given.refresh_static,
-            accept=given.accept,
-            wait_until=given.wait_until,
-            partial=given.partial,
-            return_state=True,
-        )
-
-    return _run(run, given)
+    return _run("flows.daily:daily", options.parse_args(argv))
 
 
 def static_data_command(argv: Sequence[str] | None = None) -> int:
     """`python -m flows.static_data`."""
-    options = parser("static_data", "Load customers and agents, and mark the first run complete.")
-    options.add_argument(
-        "--run-date", type=run_date, default=_today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
-    )
-    given = options.parse_args(argv)
-
-    def run() -> Any:
-        return _flow("flows.static_data:static_data")(
-            run_date=given.run_date,
-            platform=given.platform,
-            accept=given.accept,
-            return_state=True,
-        )
-
-    return _run(run, given)
+    options = _parser("static_data", "Load customers and agents, and mark the first run complete.")
+    return _run("flows.static_data:static_data", options.parse_args(argv))
 
 
 def backfill_command(argv: Sequence[str] | None = None) -> int:
     """`python -m flows.backfill`."""
-    options = parser("backfill", "Run every run date of a range that is not loaded yet.")
+    options = _parser(
+        "backfill", "Run every run date of a range that is not loaded yet.", of_a_day=False
+    )
     days: dict[str, Any] = {"type": run_date, "metavar": "YYYY-MM-DD"}
     options.add_argument("--from", dest="start", help="first run date", **days)
     options.add_argument("--to", dest="end", help="last run date, included", **days)
@@ -152,25 +133,9 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
     if given.quarantined and (given.parallel or given.force or given.deployment):
         options.error("--quarantined goes with --from, --to and --platform alone")
 
-    def run() -> Any:
-        if given.quarantined:
-            return _flow("flows.replay:replay_quarantine")(
-                given.start, given.end, given.platform, return_state=True
-            )
-
-        return _flow("flows.backfill:backfill")(
-            start=given.start,
-            end=given.end,
-            platform=given.platform,
-            parallel=given.parallel,
-            force=given.force,
-            refresh_static=given.refresh_static,
-            deployment=given.deployment,
-            accept=given.accept,
-            return_state=True,
-        )
-
-    return _run(run, given)
+    if given.quarantined:
+        return _run("flows.replay:replay_quarantine", given, ("start", "end", "platform"))
+    return _run("flows.backfill:backfill", given)
 
 
 def _at_least_one(text: str) -> int:
@@ -179,15 +144,18 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _flow(entrypoint: str) -> Any:
-    from blocks.settings import settings
+def _run(flow: str, given: argparse.Namespace, parameters: Collection[str] = ()) -> int:
+    """Run the flow with these of the options, or with all that aren't the terminal's own."""
+    names = parameters or vars(given).keys() - {"plain", "json", "quarantined"}
 
-    settings()  # what is set wrongly is said before Prefect's server starts
-    # by name: the flow's own module imports this one, and is heavy.
-    return resolve_name(entrypoint)
+    def run() -> Any:
+        from blocks.settings import settings
 
+        settings()  # what is set wrongly is said before Prefect's server starts
+        # by name: the flow's own module imports this one, and is heavy.
+        options = {name: getattr(given, name) for name in names}
+        return resolve_name(flow)(**options, return_state=True)
 
-def _run(run: Any, given: argparse.Namespace) -> int:
     server.tell(server.TEMPORARY)
     collect_less()
     from flows.terminal.show import show

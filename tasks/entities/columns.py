@@ -24,21 +24,17 @@ def match_columns(entity: Entity, run_date: date, labels: Sequence[str], where: 
     """
     fields = entity.fields_on(run_date)
     letters = [normalised(label) for label in labels]
-    there = _there(fields, labels)
-    todo = "ask the source's owner what changed; a renamed column is declared in contracts.py"
     missing = [f.name for f in fields if f.source_label not in letters]
-    if missing:
-        raise SchemaDriftError(
-            f"{entity.name}: missing {', '.join(missing)}; {there}",
-            where=where,
-            todo=todo,
-        )
     twice = [f.name for f in fields if letters.count(f.source_label) > 1]
-    if twice:
+    if missing or twice:
+        what = f"missing {', '.join(missing)}"
+        if not missing:
+            what = f"more than one column reads as {', '.join(twice)}"
         raise SchemaDriftError(
-            f"{entity.name}: more than one column reads as {', '.join(twice)}; {there}",
+            f"{entity.name}: {what}; {_there(fields, labels)}",
             where=where,
-            todo=todo,
+            todo="ask the source's owner what changed; "
+            "a renamed column is declared in contracts.py",
         )
     known = {f.source_label for f in fields}
     return Columns(

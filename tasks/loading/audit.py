@@ -38,32 +38,19 @@ def audit(
     failed = {check: what for check, what in said.items() if what}
     if not failed:
         return
-    connection.execute(
-        """
-        INSERT INTO ops.rejected_days (
-            entity, run_date, failed_checks, rows_read, exact_duplicates, missing_key,
-            duplicate_key, orphan, bronze_fingerprint, flow_run_id
-        ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT (entity, run_date) DO UPDATE SET
-            failed_checks = excluded.failed_checks, rows_read = excluded.rows_read,
-            exact_duplicates = excluded.exact_duplicates, missing_key = excluded.missing_key,
-            duplicate_key = excluded.duplicate_key, orphan = excluded.orphan,
-            bronze_fingerprint = excluded.bronze_fingerprint, flow_run_id = excluded.flow_run_id,
-            rejected_at = now()
-        """,
-        [
-            entity.name,
-            silver.run_date,
-            list(failed),
-            silver.rows_read,
-            silver.exact_duplicates,
-            silver.missing_key,
-            silver.duplicate_key,
-            orphans.height if orphans is not None else 0,
-            silver.fingerprint,
-            flow_run_id or None,
-        ],
-    )
+    row = {
+        "entity": entity.name,
+        "run_date": silver.run_date,
+        "failed_checks": list(failed),
+        "rows_read": silver.rows_read,
+        "exact_duplicates": silver.exact_duplicates,
+        "missing_key": silver.missing_key,
+        "duplicate_key": silver.duplicate_key,
+        "orphan": orphans.height if orphans is not None else 0,
+        "bronze_fingerprint": silver.fingerprint,
+        "flow_run_id": flow_run_id or None,
+    }
+    tables.upsert(connection, "rejected_days", row, touched="rejected_at")
     raise DayRejectedError(
         f"{entity.name} of {silver.run_date} was not published: {'; '.join(failed.values())}",
         where=f"{resources.lake.uri(silver.bronze_key)}; ops.rejected_days",

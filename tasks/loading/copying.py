@@ -218,21 +218,11 @@ def _afresh(
 
 
 def _checkpoint(connection: Connection, entity: Entity, silver: Silver, staged: Staged) -> None:
-    connection.execute(
-        """
-        INSERT INTO ops.checkpoints (entity, run_date, bronze_fingerprint, batches_done, rows_done)
-        VALUES (%s, %s, %s, %s, %s)
-        ON CONFLICT (entity, run_date) DO UPDATE SET
-            bronze_fingerprint = excluded.bronze_fingerprint,
-            batches_done = excluded.batches_done,
-            rows_done = excluded.rows_done,
-            updated_at = now()
-        """,
-        [
-            entity.name,
-            silver.run_date,
-            silver.fingerprint,
-            staged.batches + staged.batches_resumed,
-            staged.rows,
-        ],
-    )
+    row = {
+        "entity": entity.name,
+        "run_date": silver.run_date,
+        "bronze_fingerprint": silver.fingerprint,
+        "batches_done": staged.batches + staged.batches_resumed,
+        "rows_done": staged.rows,
+    }
+    tables.upsert(connection, "checkpoints", row, touched="updated_at")

@@ -81,19 +81,8 @@ def _no_resuming_after_rejection(
         yield
     except (psycopg.DataError, psycopg.IntegrityError, FileReplacedError):
         with suppress(psycopg.Error), connection.transaction():
-            name = tables.day_name(entity.name, silver.run_date)
-            connection.execute(
-                sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", name))
-            )
-            connection.execute(
-                "DELETE FROM ops.checkpoints WHERE entity = %s AND run_date = %s",
-                [entity.name, silver.run_date],
-            )
+            tables.drop_staged(connection, entity.name, silver.run_date)
         raise
-
-
-def _staged(entity: Entity, silver: Silver) -> sql.Identifier:
-    return sql.Identifier("staging", tables.day_name(entity.name, silver.run_date))
 
 
 def _add_key(connection: Connection, entity: Entity, silver: Silver) -> None:
@@ -105,7 +94,7 @@ def _add_key(connection: Connection, entity: Entity, silver: Silver) -> None:
             "ALTER TABLE {staged} ADD PRIMARY KEY (run_date, {key}), "
             "ADD CONSTRAINT {check} CHECK (run_date = {run_date})"
         ).format(
-            staged=_staged(entity, silver),
+            staged=sql.Identifier("staging", name),
             key=sql.Identifier(entity.key),
             check=sql.Identifier(f"{name}_check"),
             run_date=sql.Literal(silver.run_date),

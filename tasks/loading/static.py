@@ -89,39 +89,41 @@ def _update(connection: Connection, entity: Entity, silver: Silver) -> int:
 
     The source has no date of its own: what was read last is what holds, whatever its run date.
     """
+    return _changed(
+        connection,
+        entity,
+        silver,
+        """
+        UPDATE {table} AS there
+        SET ({columns}) = ROW ({incoming}), last_changed_at = now(),
+            run_date = greatest(there.run_date, {run_date})
+        FROM incoming
+        WHERE there.{key} = incoming.{key}
+          AND ROW ({there}) IS DISTINCT FROM ROW ({incoming})
+        """,
+    )
+
+
+def _insert(connection: Connection, entity: Entity, silver: Silver) -> int:
+    return _changed(
+        connection,
+        entity,
+        silver,
+        """
+        INSERT INTO {table} ({columns}, run_date)
+        SELECT {columns}, {run_date} FROM incoming
+        WHERE NOT EXISTS (SELECT FROM {table} AS there WHERE there.{key} = incoming.{key})
+        """,
+    )
+
+
+def _changed(connection: Connection, entity: Entity, silver: Silver, statement: str) -> int:
     done = connection.execute(
-        sql.SQL(
-            """
-            UPDATE {table} AS there
-            SET ({columns}) = ROW ({incoming}), last_changed_at = now(),
-                run_date = greatest(there.run_date, {run_date})
-            FROM incoming
-            WHERE there.{key} = incoming.{key}
-              AND ROW ({there}) IS DISTINCT FROM ROW ({incoming})
-            """
-        ).format(
+        sql.SQL(statement).format(
             table=tables.conformed(entity),
             columns=tables.names(entity.columns),
             incoming=_of("incoming", entity.columns),
             there=_of("there", entity.columns),
-            key=sql.Identifier(entity.key),
-            run_date=sql.Literal(silver.run_date),
-        )
-    )
-    return done.rowcount
-
-
-def _insert(connection: Connection, entity: Entity, silver: Silver) -> int:
-    done = connection.execute(
-        sql.SQL(
-            """
-            INSERT INTO {table} ({columns}, run_date)
-            SELECT {columns}, {run_date} FROM incoming
-            WHERE NOT EXISTS (SELECT FROM {table} AS there WHERE there.{key} = incoming.{key})
-            """
-        ).format(
-            table=tables.conformed(entity),
-            columns=tables.names(entity.columns),
             key=sql.Identifier(entity.key),
             run_date=sql.Literal(silver.run_date),
         )

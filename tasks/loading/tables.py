@@ -1,12 +1,13 @@
 """The conformance layer's tables: their names, their making, and clearing what no load can use."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 from psycopg import sql
 
 from blocks.database import Connection
-from tasks.entities.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.entities.contracts import COMPLAINTS, ENTITIES
 from tasks.entities.model import Entity
 from tasks.loading import locks
 
@@ -47,11 +48,8 @@ def create_all_tables(connection: Connection) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.key("create tables")])
         connection.execute(_NO_OWN_TABLESPACE)
         connection.execute(sql.SQL(_SCHEMA.read_text("utf-8")))
-        for entity in STATIC:
-            connection.execute(_static_table(entity))
-        for entity in COMPLAINTS:
-            connection.execute(_complaint_table(entity))
         for entity in ENTITIES.values():
+            connection.execute(_table(entity))
             _add_new_columns(connection, entity)
 
 
@@ -63,17 +61,25 @@ def _columns(entity: Entity) -> list[sql.Composable]:
     ]
 
 
-def _static_table(entity: Entity) -> sql.Composed:
+def references(static: Entity) -> sql.Composed:
+    """The end of a foreign key to a static entity."""
+    return sql.SQL("REFERENCES {} ({})").format(conformed(static), sql.Identifier(static.key))
+
+
+def _table(entity: Entity) -> sql.Composed:
+    of_static = """
+        first_loaded_at timestamptz NOT NULL DEFAULT now(),
+        last_changed_at timestamptz NOT NULL DEFAULT now(),
+        run_date date NOT NULL,
+        PRIMARY KEY ({key})
+    )"""
+    of_day = """
+        run_date date NOT NULL,
+        PRIMARY KEY (run_date, {key})
+    ) PARTITION BY LIST (run_date)"""
     return sql.SQL(
-        """
-        CREATE TABLE IF NOT EXISTS {table} (
-            {columns},
-            first_loaded_at timestamptz NOT NULL DEFAULT now(),
-            last_changed_at timestamptz NOT NULL DEFAULT now(),
-            run_date date NOT NULL,
-            PRIMARY KEY ({key})
-        )
-        """
+        "CREATE TABLE IF NOT EXISTS {table} ({columns},"
+        + (of_static if entity.is_static else of_day)
     ).format(
         table=conformed(entity),
         columns=sql.SQL(", ").join(_columns(entity)),
@@ -81,24 +87,23 @@ def _static_table(entity: Entity) -> sql.Composed:
     )
 
 
-def references(static: Entity) -> sql.Composed:
-    """The end of a foreign key to a static entity."""
-    return sql.SQL("REFERENCES {} ({})").format(conformed(static), sql.Identifier(static.key))
-
-
-def _complaint_table(entity: Entity) -> sql.Composed:
-    return sql.SQL(
-        """
-        CREATE TABLE IF NOT EXISTS {table} (
-            {columns},
-            run_date date NOT NULL,
-            PRIMARY KEY (run_date, {key})
-        ) PARTITION BY LIST (run_date)
-        """
-    ).format(
-        table=conformed(entity),
-        columns=sql.SQL(", ").join(_columns(entity)),
-        key=sql.Identifier(entity.key),
+def upsert(connection: Connection, table: str, row: Mapping[str, object], touched: str) -> None:
+    """Write a row of `ops` in place of an earlier one of its entity and run date, now."""
+    updates = [
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
+        for name in [*row, touched]
+        if name not in ("entity", "run_date")
+    ]
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT (entity, run_date) DO UPDATE SET {}"
+        ).format(
+            sql.Identifier("ops", table),
+            names(list(row)),
+            sql.SQL(", ").join(map(sql.Placeholder, row)),
+            sql.SQL(", ").join(updates),
+        ),
+        row,
     )
 
 
@@ -201,7 +206,7 @@ def _clear_one(connection: Connection, name: str, entity: str | None, run_date: 
             entity, run_date = stem, date.fromisoformat(digits)
         except ValueError:
             return 0  # none of ours
-        if entity not in ENTITIES:
+        if entity not in ENTITIES or day_name(entity, run_date) != name:
             return 0
     with connection.transaction():
         number = locks.key(entity, run_date)
@@ -210,13 +215,17 @@ def _clear_one(connection: Connection, name: str, entity: str | None, run_date: 
         still = [row[0] for row in connection.execute(_UNUSABLE).fetchall()]
         if free != (True,) or name not in still:
             return 0
-        connection.execute(
-            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", name))
-        )
-        connection.execute(
-            "DELETE FROM ops.checkpoints WHERE entity = %s AND run_date = %s", [entity, run_date]
-        )
+        drop_staged(connection, entity, run_date)
     return 1
+
+
+def drop_staged(connection: Connection, entity: str, run_date: date) -> None:
+    """Remove a day's staging table and its checkpoint."""
+    name = sql.Identifier("staging", day_name(entity, run_date))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
+    connection.execute(
+        "DELETE FROM ops.checkpoints WHERE entity = %s AND run_date = %s", [entity, run_date]
+    )
 
 
 def cleanup_checkpoints(connection: Connection, run_date: date) -> int:

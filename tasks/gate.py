@@ -79,7 +79,7 @@ def _load_type(platform: str, refresh_static: bool) -> LoadType:
 
 def empty_static_tables(platform: str) -> list[str]:
     """Static entities whose conformed table is missing or empty (G10)."""
-    with _warehouse(platform) as connection:
+    with connect(resolve(platform).warehouse_dsn, purpose="state") as connection:
         return [entity.name for entity in STATIC if not _has_rows(connection, entity.name)]
 
 
@@ -95,10 +95,6 @@ def open_static_data_gate(load_type: LoadType) -> None:
     """Opens once everything it waits for is complete; complaint transforms wait for it."""
     with stage("open_static_data_gate"):
         logger().info("The gate is open (%s)", load_type)
-
-
-def _warehouse(platform: str) -> Any:
-    return connect(resolve(platform).warehouse_dsn, purpose="state")
 
 
 def _has_rows(connection: Connection, table: str) -> bool:

@@ -190,15 +190,10 @@ class S3Store:
             self.access.client().delete_object(Bucket=self.bucket, Key=self._name(key))
 
     def check(self) -> None:
-        try:
+        with self.translating(""):
             self.access.client().list_objects_v2(
                 Bucket=self.bucket, Prefix=f"{self.prefix}/" if self.prefix else "", MaxKeys=1
             )
-        except Exception as error:
-            ours = from_boto(error, self.url)
-            if ours is None:
-                raise
-            raise ours from None
 
     def _without_bucket(self, where: str) -> CoreTelecomsError | None:
         """The error for a missing bucket, if it is missing: HEAD answers both with a bare 404."""

@@ -90,7 +90,7 @@ class Picture(View):
         line = _label(label)
         for name in names:
             step = self._step(name)
-            mark, style = _mark(step)
+            mark, style = mark_of(step)
             line.append(f"{mark} ", style).append(name, _name_style(step))
             if name == "run_dbt" and step.seconds is not None:
                 done = f" {step.rows} {what(step)}" if step.rows else ""
@@ -104,7 +104,7 @@ class Picture(View):
         marked = self._step("mark_first_run_complete")
         rows = [self._entity(entity.name) for entity in STATIC]
         if not self.static_alone:
-            mark, style = _mark(marked)
+            mark, style = mark_of(marked)
             rows.append(_label("").append(f"{mark} ", style))
             rows[-1].append(marked.name, _name_style(marked))
         return rows
@@ -178,7 +178,7 @@ def _label(name: str) -> Text:
 
 def _cell(step: Step) -> Text:
     """A step in a column's width: its mark, its rows, its seconds."""
-    mark, style = _mark(step)
+    mark, style = mark_of(step)
     text = Text(f"{mark} ", style)
     if step.status is Status.LATE:
         text.append(step.detail, style)
@@ -198,7 +198,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:4.1f} s" if seconds < 100 else f"{seconds:4.0f} s"
 
 
-def _mark(step: Step) -> tuple[str, str]:
+def mark_of(step: Step) -> tuple[str, str]:
+    """A step's sign and its style."""
     mark, style = MARKS[step.status]
     if step.status is Status.RUNNING and step.seconds is not None:
         mark = spinning(step.seconds)

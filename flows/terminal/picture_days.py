@@ -3,7 +3,7 @@
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from flows.terminal.picture import MARKS, View, spinning, waiting_for, what
+from flows.terminal.picture import View, mark_of, spinning, waiting_for, what
 from tasks.reporting.progress import Board, Status, Step
 
 _BEFORE = 3  # ended days that stay in view above those at work
@@ -64,9 +64,7 @@ class PictureOfDays(View):
         return lines
 
     def _line(self, step: Step, unit: str) -> Text:
-        mark, style = MARKS[step.status]
-        if step.status is Status.RUNNING and step.seconds is not None:
-            mark = spinning(step.seconds)
+        mark, style = mark_of(step)
         line = Text(f"{step.name:<10}  ").append(f"{mark} {step.status:<9}", style)
         if step.rows or step.status is Status.DONE:
             line.append(f"{step.rows:>9,} {unit}")

@@ -17,22 +17,12 @@ from tasks.entities.references import Bronze, Silver
 from tasks.lake.bronze import bronze_rows
 from tasks.lake.parquet import SLICE_ROWS, Spool, detached, reading, within, write_parquet
 
+_TEXT = pl.String()
 PROBLEMS = pl.Schema(
-    {
-        "source_row": pl.Int64(),
-        "record_key": pl.String(),
-        "field": pl.String(),
-        "original_value": pl.String(),
-    }
+    {"source_row": pl.Int64(), "record_key": _TEXT, "field": _TEXT, "original_value": _TEXT}
 )
 REJECTS = pl.Schema(
-    {
-        "source_row": pl.Int64(),
-        "issue": pl.String(),
-        "reason": pl.String(),
-        "record_key": pl.String(),
-        "record": pl.String(),
-    }
+    {"source_row": pl.Int64()} | dict.fromkeys(("issue", "reason", "record_key", "record"), _TEXT)
 )
 
 

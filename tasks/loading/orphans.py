@@ -21,12 +21,7 @@ FEW_IDS = 10_000  # so many are asked for by name; for more, all keys are read
 
 # `row` counts the rows of the silver file, `source_row` those of bronze.
 ORPHANS = pl.Schema(
-    {
-        "row": pl.Int64(),
-        "source_row": pl.Int64(),
-        "record_key": pl.String(),
-        "reason": pl.String(),
-    }
+    {"row": pl.Int64(), "source_row": pl.Int64(), "record_key": pl.String(), "reason": pl.String()}
 )
 
 

@@ -72,24 +72,29 @@ def _parsed(text: str, where: str) -> Any:
                 f"{where}, line {text.count(chr(10), 0, end) + 1}",
             )
     except json.JSONDecodeError as error:
-        raise broken(error, error.lineno, len(text), where) from None
+        raise _broken(error, error.lineno, len(text), where) from None
     if "\n" in text[start:end] and rest.startswith("{"):
         raise unreadable(
             "The JSON seems to be records of several lines each",
             where,
             "write each record in a line of its own, or all of them as one array",
         )
+    return records_of(text.split("\n"), 1, where)
+
+
+def records_of(lines: Iterable[str], first: int, where: str) -> list[Any]:
+    """The records of lines, of which the first has that number. Raises SourceUnreadableError."""
     records = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(lines, first):
         if line.strip():
             try:
                 records.append(DECODER.decode(line))
             except json.JSONDecodeError as error:
-                raise broken(error, number, len(line), where) from None
+                raise _broken(error, number, len(line), where) from None
     return records
 
 
-def broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Exception:
+def _broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Exception:
     """The error for text of that many characters, beginning in that line, that is no JSON."""
     what = (
         "The JSON was cut off"

@@ -11,16 +11,16 @@ import polars as pl
 
 from blocks.database import connect
 from blocks.resources import Resources
-from blocks.sheets import is_sheet
+from blocks.sheets import as_csv, is_sheet
 from tasks.entities.columns import match_columns
 from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import bronze_keys
 from tasks.lake.parquet import write_parquet
+from tasks.reading.csv_file import read_csv
 from tasks.reading.files import read_files
 from tasks.reading.shapes import find
-from tasks.reading.sheet import read_sheet
 from tasks.reading.source import Source
 from tasks.reading.table import read_table
 
@@ -116,7 +116,7 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
     store, key, exact = resources.source, name, False
     if declared.setting and (url := getattr(resources, declared.setting)):
         if is_sheet(url):
-            yield read_sheet(url, resources.sheet_credentials)
+            yield read_csv([as_csv(url, resources.sheet_credentials)], url)
             return
         (store, key), exact = resources.located(url), True
     shape = find(store, key, exact=exact)

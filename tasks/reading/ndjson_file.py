@@ -1,14 +1,12 @@
 """A JSON record a line, in memory that doesn't grow with their number."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
 from tasks.lake.parquet import SLICE_ROWS, Spool
 from tasks.reading.csv_file import MAX_RECORD_BYTES
-from tasks.reading.json_file import broken, by_record, decoded, frame_of
-from tasks.reading.json_values import DECODER
+from tasks.reading.json_file import by_record, decoded, frame_of, records_of
 from tasks.reading.source import Source, looks_like, measured, unreadable
 
 
@@ -23,7 +21,7 @@ def read_ndjson(blocks: Iterable[bytes], where: str, columns: Sequence[str], fol
     labels: dict[str, None] = {}
     for number, lines in _lines(content, where):
         try:
-            values = by_record(_records(lines, number, where), where, number)
+            values = by_record(records_of(lines, number, where), where, number)
             frame = frame_of(values, where)
         except RecursionError:
             raise unreadable("Not a table: the JSON is nested too deep", where) from None
@@ -42,17 +40,6 @@ def completed(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[
         there = set(frame.columns)
         whole = frame.select(pl.col(n) if n in there else missing.alias(n) for n in names)
         yield from whole.iter_slices(SLICE_ROWS)
-
-
-def _records(lines: list[str], number: int, where: str) -> list[object]:
-    records = []
-    for line_number, line in enumerate(lines, number):
-        if line.strip():
-            try:
-                records.append(DECODER.decode(line))
-            except json.JSONDecodeError as error:
-                raise broken(error, line_number, len(line), where) from None
-    return records
 
 
 def _lines(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[str]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -47,45 +47,45 @@ def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summa
     columns = ledger_columns("count", "static", "seconds")
     with connect(dsn, purpose="summary") as connection:
         cursor = connection.cursor(row_factory=dict_row)
-        ledger = cursor.execute(
+
+        def asked(query: sql.Composed | LiteralString) -> list[dict[str, Any]]:
+            return cursor.execute(query, given).fetchall()
+
+        ledger = asked(
             sql.SQL(
                 """
                 SELECT entity, {} FROM ops.ledger
                 WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
                 ORDER BY array_position(%(order)s::text[], entity)
                 """
-            ).format(sql.SQL(", ").join(map(sql.Identifier, columns))),
-            given,
-        ).fetchall()
+            ).format(sql.SQL(", ").join(map(sql.Identifier, columns)))
+        )
         given["entities"] = [row["entity"] for row in ledger]
-        quarantine = cursor.execute(
+        quarantine = asked(
             """
             SELECT entity, issue, reason, count(*) AS records FROM quarantine.records
             WHERE run_date = %(day)s AND entity = ANY (%(entities)s)
             GROUP BY entity, issue, reason
             ORDER BY array_position(%(order)s::text[], entity), records DESC, issue, reason
-            """,
-            given,
-        ).fetchall()
-        problems = cursor.execute(
+            """
+        )
+        problems = asked(
             """
             SELECT entity, field, count(*) AS problems FROM ops.field_problems
             WHERE run_date = %(day)s AND entity = ANY (%(entities)s)
             GROUP BY entity, field
             ORDER BY array_position(%(order)s::text[], entity), problems DESC, field
-            """,
-            given,
-        ).fetchall()
-        rejected = cursor.execute(
+            """
+        )
+        rejected = asked(
             """
             SELECT entity, failed_checks FROM ops.rejected_days
             WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
             ORDER BY array_position(%(order)s::text[], entity)
-            """,
-            given,
-        ).fetchall()
+            """
+        )
         # a channel with under half of the median of its last seven days (docs/contract.md#audit).
-        low = cursor.execute(
+        low = asked(
             """
             SELECT entity, rows_read, usual FROM ops.ledger AS today
             CROSS JOIN LATERAL (
@@ -100,8 +100,7 @@ def read_summary(dsn: str, run_date: date, flow_run_ids: Iterable[str]) -> Summa
             WHERE run_date = %(day)s AND flow_run_id = ANY (%(runs)s)
               AND inserted IS NULL AND days >= 4 AND 2 * rows_read < usual
             ORDER BY array_position(%(order)s::text[], entity)
-            """,
-            given,
-        ).fetchall()
+            """
+        )
     checks = {row["entity"]: row["failed_checks"] for row in rejected}
     return Summary(run_date, ledger, quarantine, problems, checks, low)

@@ -1,19 +1,16 @@
-"""Connections to PostgreSQL, with errors that people can read and retries can sort."""
+"""Connections to PostgreSQL: patient ones, whose errors people can read and retries can sort."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import errors as pg
 
-from blocks.errors import (
-    ConfigurationError,
-    CoreTelecomsError,
-    DatabaseUnavailableError,
-    TerminalError,
-)
+from blocks.database_errors import not_connected, translated
+from blocks.errors import ConfigurationError
+from blocks.waiting import watched
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -49,7 +46,8 @@ def _parts(dsn: str) -> dict[str, Any]:
 
 
 def _patient(dsn: str) -> str:
-    return psycopg.conninfo.make_conninfo("", **(_PATIENCE | _parts(dsn)))
+    said = {"client_encoding": "UTF8"}  # whatever the DSN, the role or a variable says
+    return psycopg.conninfo.make_conninfo("", **(_PATIENCE | _parts(dsn) | said))
 
 
 def with_environment(dsn: str) -> str:
@@ -63,82 +61,60 @@ def with_environment(dsn: str) -> str:
     return psycopg.conninfo.make_conninfo("", **(added | _parts(dsn)))
 
 
+LOCK_SECONDS = 600  # for a lock that another session holds; who it is, the run says by then
+# whatever limits the role, the database or the server sets for sessions; not every PostgreSQL has
+# each of them.
+_SESSION = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "default_transaction_isolation": "read committed",
+}
+_SET = """
+    SELECT set_config(name, wanted, false)
+    FROM json_each_text(%s::json) AS wanted (name, wanted) JOIN pg_settings USING (name)
+"""
+
+
 @contextmanager
-def connect(dsn: str, *, autocommit: bool = False, purpose: str = "") -> Iterator[Connection]:
+def connect(
+    dsn: str, *, autocommit: bool = False, purpose: str = "", as_it_is: bool = False
+) -> Iterator[Connection]:
     """A connection that commits at the end of the block, rolls back on an error, and closes.
 
-    Raises DatabaseUnavailableError when the server is away or cut the connection, a deadlock or
-    serialization failure happened; ConfigurationError for credentials or a missing database.
+    `as_it_is`: nothing is set in the session, which may belong to a pool.
+    Raises DatabaseUnavailableError for what may pass: the server is away, cut the connection, is
+    out of connections, a deadlock, a lock that another session keeps; ConfigurationError when it
+    refuses the login or the role lacks a privilege; TerminalError for the rest.
     """
+    conninfo, where = _patient(dsn), address(dsn)
     try:
-        with psycopg.connect(
-            _patient(dsn),
-            autocommit=autocommit,
-            application_name=f"coretelecoms {purpose}".strip(),
-        ) as connection:
-            yield connection
+        connection = psycopg.connect(
+            conninfo, autocommit=True, application_name=f"coretelecoms {purpose}".strip()
+        )
+    except psycopg.Error as error:
+        raise not_connected(error, conninfo, where) from None
+    held_by: list[str] = []
+    try:
+        with connection:
+            if not as_it_is:
+                wanted = _SESSION | {"lock_timeout": f"{LOCK_SECONDS}s"}
+                connection.execute(_SET, [json.dumps(wanted)])
+            connection.autocommit = autocommit
+            with watched(connection, conninfo, held_by):
+                yield connection
     except psycopg.Error as error:
         # without its cause: PostgreSQL's details quote values of the row at fault.
-        raise translated(error, address(dsn)) from None
+        raise translated(error, where, conninfo, held_by) from None
 
 
-_PASSING = (
-    pg.DeadlockDetected,
-    pg.SerializationFailure,
-    pg.LockNotAvailable,
-    pg.QueryCanceled,
-    pg.AdminShutdown,
-    pg.CrashShutdown,
-    pg.CannotConnectNow,
-    pg.TooManyConnections,
-)
-# libpq reports these while connecting, before an SQLSTATE exists.
-_NOT_LET_IN = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
-
-
-def translated(error: psycopg.Error, where: str) -> CoreTelecomsError:
-    """The same error as one of ours; says which constraint or table, never which value."""
-    if isinstance(error, pg.DiskFull):
-        return TerminalError(
-            "PostgreSQL is out of disk space",
-            where=where,
-            todo="free space on the database's volume, then run again: what was loaded is intact",
+def refuse_encoding(connection: Connection) -> None:
+    """Raise ConfigurationError for a database that can't hold every character."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"The database's encoding is {encoding}, which can't hold every character",
+            where=address(connection.info.dsn),
+            todo="make another database: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'",
         )
-    if isinstance(error, pg.ProgramLimitExceeded):
-        return TerminalError(
-            "PostgreSQL rejected a key that is too long for an index (2,700 bytes)",
-            where=where,
-            todo="look for it in the source: an id of that length is a damaged row",
-        )
-    if error.sqlstate is None or error.sqlstate.startswith("28") or error.sqlstate == "3D000":
-        if any(sign in str(error) for sign in _NOT_LET_IN) or error.sqlstate:
-            return ConfigurationError(
-                "PostgreSQL refused the login: wrong user, password or database name",
-                where=where,
-                todo="fix the DSN (CORETELECOMS_WAREHOUSE_DSN, CORETELECOMS_WEB_FORMS_DSN) "
-                "or the platform block",
-            )
-        if isinstance(error, psycopg.OperationalError):
-            return DatabaseUnavailableError(
-                "PostgreSQL did not answer, or the connection was cut",
-                where=where,
-                todo="check that the server is up, then run again: nothing is loaded twice",
-            )
-    if isinstance(error, _PASSING) or (error.sqlstate or "").startswith("08"):
-        return DatabaseUnavailableError(
-            f"PostgreSQL broke off: {type(error).__name__} ({error.sqlstate})",
-            where=where,
-            todo="run again: the transaction was rolled back",
-        )
-    diag = error.diag
-    about = ", ".join(
-        f"{kind} {name}"
-        for kind, name in (("table", diag.table_name), ("constraint", diag.constraint_name))
-        if name
-    )
-    return TerminalError(
-        f"PostgreSQL rejected a statement: {type(error).__name__} ({error.sqlstate})"
-        + (f", {about}" if about else ""),
-        where=where,
-        todo="see the database's log for the statement; this is a defect if the schema is ours",
-    )

@@ -4,6 +4,8 @@ A run holds advisory locks and settings in its sessions. PgBouncer in transactio
 session to whoever comes next, and the locks exclude nobody.
 """
 
+from functools import partial
+
 from psycopg import errors as pg
 
 from blocks.database import Connection, address, connect
@@ -22,7 +24,8 @@ def refuse_pooler(dsn: str) -> None:
         todo="connect to PostgreSQL itself, or to a pool in session mode "
         "(PgBouncer: pool_mode = session)",
     )
-    with connect(dsn, autocommit=True, purpose="probe") as one, connect(dsn) as other:
+    probe = partial(connect, dsn, purpose="probe", as_it_is=True)
+    with probe(autocommit=True) as one, probe() as other:
         try:
             before, theirs, after = _process(one), _process(other), _process(one)
         except pg.ProtocolViolation:  # a pooler in statement mode allows no transaction at all

@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import task
 
-from blocks.database import connect
+from blocks.database import connect, refuse_encoding
 from blocks.pooler import refuse_pooler
 from blocks.resolving import resolve
 from tasks.loading import tables
@@ -19,6 +19,7 @@ def create_all_tables(platform: str) -> None:
     with stage("create_all_tables"):
         refuse_pooler(resolve(platform).warehouse_dsn)
         with _warehouse(platform) as connection:
+            refuse_encoding(connection)
             tables.create_all_tables(connection)
             lost = tables.lost_days(connection)
     if lost:

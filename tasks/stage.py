@@ -17,6 +17,7 @@ from prefect.logging.loggers import PrefectLogAdapter
 from prefect.states import State
 from prefect.tasks import exponential_backoff
 
+from blocks import waiting
 from blocks.errors import CoreTelecomsError, TerminalError, TransientError
 from blocks.settings import settings
 from tasks.reporting.progress import Status, board
@@ -58,8 +59,14 @@ def stage(name: str, total: Callable[[], int] | int = 0) -> Iterator[Callable[[i
     An error that isn't one of ours leaves as a TerminalError without its text, which may quote
     values of a row; where it came from is kept.
     """
+
+    def waits(who: str) -> None:
+        logger().warning("%s is %s", name, who)
+        board.say(name, who)
+
     board.start(name)
     rows = _Rows(name, total if isinstance(total, int) else total())
+    listening = waiting.listener.set(waits)
     try:
         yield rows
     except CoreTelecomsError as error:
@@ -71,6 +78,8 @@ def stage(name: str, total: Callable[[], int] | int = 0) -> Iterator[Callable[[i
     else:
         rows.finish()
         board.finish(name, Status.DONE)
+    finally:
+        waiting.listener.reset(listening)
 
 
 def _again(error: CoreTelecomsError) -> bool:

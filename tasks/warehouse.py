@@ -183,6 +183,8 @@ def environment(dsn: str) -> dict[str, str]:
     As libpq found it: which of several hosts answered, what its own defaults filled in.
     """
     with connect(dsn, purpose="dbt") as connection:
+        ours = [option for (option,) in connection.execute(_LIMITS)]
+        theirs = filter(None, [os.environ.get("PGOPTIONS")])
         info = connection.info
         given = info.get_parameters()
         return {
@@ -195,7 +197,24 @@ def environment(dsn: str) -> dict[str, str]:
             "CORETELECOMS_DBT_SSLCERT": given.get("sslcert", ""),
             "CORETELECOMS_DBT_SSLKEY": given.get("sslkey", ""),
             "DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD": info.password,
+            "PGCLIENTENCODING": "UTF8",
+            **({"PGOPTIONS": " ".join((*theirs, *ours))} if ours else {}),
         }
+
+
+# what would end sessions of this role; not every pooler lets options through, so only then.
+_LIMITS = """
+    SELECT format('-c %s=%s', name, wanted)
+    FROM pg_settings JOIN (VALUES
+        ('statement_timeout', '0', '0'),
+        ('lock_timeout', '0', '10min'),
+        ('idle_in_transaction_session_timeout', '0', '0'),
+        ('idle_session_timeout', '0', '0'),
+        ('transaction_timeout', '0', '0'),
+        ('default_transaction_isolation', 'read committed', E'read\\\\ committed')
+    ) AS ours (name, usual, wanted) USING (name)
+    WHERE reset_val <> usual
+"""
 
 
 def _said(result: Any) -> str:

@@ -9,7 +9,7 @@ from prefect.blocks.notifications import SlackWebhook
 
 from blocks import slack
 from blocks.connectors import dsn
-from blocks.database import address, connect
+from blocks.database import address, connect, refuse_encoding
 from blocks.errors import ConfigurationError, CoreTelecomsError, TerminalError
 from blocks.platform import opener, sheet_key, store_of
 from blocks.register.parts import Values
@@ -93,6 +93,7 @@ def _web_forms(values: Values, name: str) -> str:
 def _warehouse(values: Values, name: str) -> str:
     where = dsn(values["warehouse"])
     with connect(where, purpose="check") as connection:
+        refuse_encoding(connection)
         version = connection.info.server_version
         found = connection.execute(
             "SELECT has_database_privilege(current_database(), 'CREATE')"

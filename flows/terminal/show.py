@@ -34,13 +34,19 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
         def interrupted() -> None:
             watch.__exit__(None, None, None)
             board.listener = days.listener = None  # tasks go on for a while: no more of that
-            console.print("Interrupted. What was loaded is whole; run it again to go on.")
+            done = [step.name for step in list(board.steps.values()) if step.status is Status.DONE]
+            loaded = [name.removeprefix("load_") for name in done if name.startswith("load_")]
+            console.print(
+                f"Interrupted. {'Loaded: ' + ', '.join(loaded) + '. ' if loaded else ''}"
+                "What was loaded is whole; run it again to go on.",
+                soft_wrap=True,
+            )
 
         noise = None
         try:
             with watch, interrupt.handled(interrupted):
                 keep_to_one_connection()
-                state, error = asyncio.run(_ended(run))
+                state, error = interrupt.in_a_thread(lambda: asyncio.run(_ended(run)))
             name, message = str(state.name), state.message or ""
         except Exception as unforeseen:
             error = _unforeseen(unforeseen)
@@ -84,7 +90,7 @@ def watching(console: Console, picture: Picture | PictureOfDays) -> AbstractCont
         )
 
     def line(step: Step) -> None:
-        if step.status not in (Status.RUNNING, Status.WAITING):
+        if step.status not in (Status.RUNNING, Status.WAITING) or step.detail:
             console.print(plain_line(step), soft_wrap=True, style=_style(step))
 
     console.print(f"{'starting':<9}  {picture.title}, {where_prefect_is()}", soft_wrap=True)

@@ -12,10 +12,11 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from blocks.database import Connection, address, connect
+from blocks.database import LOCK_SECONDS, Connection, address, connect
 from blocks.errors import CoreTelecomsError, DatabaseUnavailableError, RunDateBusyError
 
 GRACE_MS = 3_000  # for the session of a killed client to end
+WAIT_SECONDS = 4 * 3_600  # for another run to end that this one comes after
 
 
 def key(*parts: object) -> int:
@@ -84,16 +85,8 @@ class Lock:
             self._held = None
 
 
-# whatever the server's defaults are: the formats that COPY writes, and the time that a load takes.
-_SESSION = {
-    "datestyle": "ISO, YMD",
-    "client_encoding": "UTF8",
-    "jit": "off",
-    "lock_timeout": "0",
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
-}
+# whatever the server's defaults are: the formats that COPY writes.
+_SESSION = {"datestyle": "ISO, YMD", "jit": "off"}
 # look for the client within a statement, and give up on a dead network.
 _LOST_CLIENTS = {
     "client_connection_check_interval": "250",
@@ -110,8 +103,7 @@ def _set(connection: Connection, settings: dict[str, str]) -> None:
 
 
 def _take(connection: Connection, number: int, what: str, where: str, wait: bool) -> None:
-    if not wait:
-        _set(connection, {"lock_timeout": str(GRACE_MS)})
+    _set(connection, {"lock_timeout": f"{WAIT_SECONDS}s" if wait else f"{GRACE_MS}ms"})
     try:
         connection.execute("SELECT pg_advisory_lock(%s)", [number])
     except pg.LockNotAvailable:
@@ -120,8 +112,7 @@ def _take(connection: Connection, number: int, what: str, where: str, wait: bool
             where=where,
             todo="wait for it to end, then run again; nothing was changed by this one",
         ) from None
-    if not wait:
-        _set(connection, {"lock_timeout": "0"})
+    _set(connection, {"lock_timeout": f"{LOCK_SECONDS}s"})
 
 
 def prove_held(connection: Connection, *parts: object) -> None:

@@ -77,6 +77,10 @@ class Board:
         """The step's source isn't there yet; `detail` says how long it is waited for."""
         self._change(name, status=Status.LATE, detail=detail)
 
+    def say(self, name: str, detail: str) -> None:
+        """What the step that is at work waits for."""
+        self._change(name, detail=detail)
+
     def finish(self, name: str, status: Status, detail: str = "") -> None:
         """The step ended, or will not begin."""
         self._change(name, status=status, detail=detail, ended=time.monotonic())

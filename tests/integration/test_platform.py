@@ -230,7 +230,7 @@ WRONG: dict[str, tuple[dict[str, str], str, str]] = {
     "database away": (
         {"CORETELECOMS_WAREHOUSE_DSN": "postgresql://u:pa%2Fss@127.0.0.1:1/db"},
         "warehouse",
-        "PostgreSQL did not answer",
+        "No connection to PostgreSQL",
     ),
     "no connection string": (
         {"CORETELECOMS_WAREHOUSE_DSN": "u:pa%2Fss@127.0.0.1:1/db"},

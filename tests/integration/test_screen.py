@@ -134,13 +134,16 @@ def test_a_failure_in_plain_lines(nights: Nights) -> None:
     assert not [line for line in steps if not re.match(r"[a-z]+( back)? +\S", line)]
 
 
-def test_ctrl_c(local: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal(local: Path, number: signal.Signals) -> None:
     """It ends the run at once, says so on the terminal and to Prefect, and nothing else."""
     # the run waits for another first run (G11), which never ends.
     with locks.held(resolve().warehouse_dsn, "first run"), terminal("--plain") as program:
         program.until("done       ingest_web_complaints")
-        os.killpg(program.process.pid, signal.SIGINT)
-        assert program.ended() == 130
+        began = time.monotonic()
+        os.killpg(program.process.pid, number)
+        assert program.ended() == 128 + number
+        assert time.monotonic() - began < 10  # seconds, after which SIGKILL often comes
     last = program.text().strip().split("\n")[-1]
     assert last.endswith("Interrupted. What was loaded is whole; run it again to go on.")
     assert "Traceback" not in program.text()

@@ -9,7 +9,6 @@ import httpx
 from prefect.blocks.core import Block, schema_extra
 from prefect.blocks.notifications import SlackWebhook
 from prefect.blocks.system import Secret
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 from prefect_sqlalchemy import (  # type: ignore[import-untyped]
     ConnectionComponents,
@@ -17,6 +16,7 @@ from prefect_sqlalchemy import (  # type: ignore[import-untyped]
 )
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from blocks import prefect_api
 from blocks.connectors import dsn
 from blocks.errors import ConfigurationError, TransientError
 from blocks.resources import Resources
@@ -178,25 +178,13 @@ def access_of(credentials: AwsCredentials | MinIOCredentials, name: str) -> Acce
 @contextmanager
 def asking_prefect() -> Iterator[None]:
     """Turn what Prefect's API answers, or its silence, into our errors."""
-    where = "PREFECT_API_URL"
     try:
         yield
-    except PrefectHTTPStatusError as error:
-        status = error.response.status_code
-        if status in (401, 403):
-            raise ConfigurationError(
-                f"Prefect's API refused access ({status})",
-                where=where,
-                todo="check PREFECT_API_URL and PREFECT_API_KEY (prefect cloud login)",
-            ) from None
-        raise TransientError(
-            f"Prefect's API could not answer ({status})", where=where, todo="run again"
-        ) from None
     except httpx.HTTPError as error:
-        raise TransientError(
-            f"Prefect's API did not answer ({type(error).__name__})",
-            where=where,
-            todo="check that the server is up, then run again",
+        raise prefect_api.error_of(error) or TransientError(
+            f"Prefect's API could not answer ({type(error).__name__})",
+            where="PREFECT_API_URL",
+            todo="run again",
         ) from None
     except RuntimeError as error:
         if "ephemeral" not in str(error):

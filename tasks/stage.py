@@ -17,7 +17,7 @@ from prefect.logging.loggers import PrefectLogAdapter
 from prefect.states import State
 from prefect.tasks import exponential_backoff
 
-from blocks import waiting
+from blocks import prefect_api, waiting
 from blocks.errors import CoreTelecomsError, TerminalError, TransientError
 from blocks.settings import settings
 from tasks.reporting.progress import Status, board
@@ -73,8 +73,9 @@ def stage(name: str, total: Callable[[], int] | int = 0) -> Iterator[Callable[[i
         board.finish(name, Status.RETRYING if _again(error) else Status.FAILED, error.what)
         raise
     except Exception as error:
-        board.finish(name, Status.FAILED, type(error).__name__)
-        raise unexpected(error) from None
+        ours = prefect_api.error_of(error) or unexpected(error)
+        board.finish(name, Status.RETRYING if _again(ours) else Status.FAILED, ours.what)
+        raise ours from None
     else:
         rows.finish()
         board.finish(name, Status.DONE)

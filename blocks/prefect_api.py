@@ -34,10 +34,10 @@ def error_of(error: BaseException) -> CoreTelecomsError | None:
                 todo="set PREFECT_API_SSL_CERT_FILE to the file of the authority that signed it",
             )
         return TransientError(
-            f"Prefect's API did not answer ({type(error).__name__})",
+            "Prefect's API does not answer",
             where=where,
-            todo="check that the server is up (make server starts one), then run again; or unset "
-            "PREFECT_API_URL to run on a temporary server",
+            todo="start it (make server) and run again, or unset PREFECT_API_URL to run on a "
+            "temporary server",
         )
     return None
 

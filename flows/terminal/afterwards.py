@@ -175,7 +175,11 @@ def unreachable(error: Exception) -> CoreTelecomsError | None:
     import httpx
     from prefect.settings import get_current_settings
 
+    from blocks import prefect_api
+
     url = get_current_settings().api.url
+    if url and (ours := prefect_api.error_of(error.__cause__ or error)):
+        return ours
     if not isinstance(error, httpx.TransportError) and "API" not in str(error):
         return None
     if not url:

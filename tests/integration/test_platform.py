@@ -331,7 +331,7 @@ def test_prefect_is_away(environment: pytest.MonkeyPatch) -> None:
         PREFECT_API_URL: "http://127.0.0.1:1/api",
         PREFECT_CLIENT_MAX_RETRIES: 0,
     }
-    with temporary_settings(away), pytest.raises(TransientError, match="API did not answer"):
+    with temporary_settings(away), pytest.raises(TransientError, match="API does not answer"):
         resolve("production")
 
 

@@ -29,7 +29,7 @@ def untrusted() -> httpx.HTTPError:
         (answered(500), TransientError, "500"),
         (answered(503), TransientError, "503"),
         (answered(429), TransientError, "429"),
-        (httpx.ReadTimeout(""), TransientError, "ReadTimeout"),
+        (httpx.ReadTimeout(""), TransientError, "does not answer"),
         (httpx.ConnectError(""), TransientError, "make server"),
         (untrusted(), ConfigurationError, "PREFECT_API_SSL_CERT_FILE"),
         (answered(401), ConfigurationError, "PREFECT_API_AUTH_STRING"),

@@ -23,6 +23,9 @@ def main(arguments: list[str]) -> int:
         }
         from dbt.cli.main import dbtRunner
 
+        from tasks.dbt_errors import quote_no_values
+
+        quote_no_values()
         done = dbtRunner().invoke(arguments)
     if done.success and arguments[:2] == ["docs", "generate"]:
         sys.stdout.write(f"Open {folder / 'target' / 'static_index.html'}\n")

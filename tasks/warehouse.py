@@ -97,8 +97,10 @@ def _build(resources: Resources) -> Built:
     from dbt_common.events.base_types import EventLevel
     from prefect_dbt import PrefectDbtSettings
 
+    from tasks.dbt_errors import quote_no_values
     from tasks.dbt_runner import InProcessDbtRunner
 
+    quote_no_values()
     started = time.monotonic()
     target = settings().home.resolve() / "dbt"
     runner = InProcessDbtRunner(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from tasks.dbt_errors import quote_no_values
 from tasks.entities.contracts import AGENTS
 from tasks.warehouse import environment, environment_of_dbt
 from tests.integration.warehouse import Warehouse, on_server
@@ -331,3 +332,30 @@ def test_dbt_connects_where_libpq_did(database: str) -> None:
     }
     assert (found["HOST"], found["PORT"], found["USER"]) == (host, "5432", "postgres")
     assert (found["SSLMODE"], found["SSLROOTCERT"], found["SSLKEY"]) == ("prefer", "/ca.pem", "")
+
+
+def test_no_value_of_a_row_is_in_what_dbt_says(
+    warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An analyst's index on a dimension, and an analyst's check that reads a text as a number."""
+    quote_no_values()
+    people = {"c1": "12 Secret Road", "c2": "13 Other Road"}
+    warehouse.load_people(november(20), people, {"a1": "Junior"})
+    warehouse.build_models()
+    warehouse.execute("CREATE UNIQUE INDEX one_address ON analytics.dim_customers (address)")
+    warehouse.load_people(november(21), dict.fromkeys(people, "14 Secret Road"), {})
+    options = ("--exclude-resource-type", "unit_test", "--select", "+dim_customers")
+    answer = warehouse.dbt("build", *options)
+    (broken,) = [r for r in answer.result if r.status == "error"]
+    assert "UniqueViolation (23505)" in broken.message
+    assert "constraint one_address" in broken.message
+    warehouse.execute("DROP INDEX analytics.one_address")
+    warehouse.execute(
+        "ALTER TABLE analytics.dim_customers ADD CHECK (address::integer > 0) NOT VALID"
+    )
+    answer = warehouse.dbt("build", *options)
+    (broken,) = [r for r in answer.result if r.status == "error"]
+    assert "(22P02)" in broken.message
+    log = "".join(capfd.readouterr())
+    assert "one_address" in log
+    assert "Secret Road" not in log + str(answer.result)

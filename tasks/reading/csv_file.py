@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from tasks.entities.labels import unique_labels
-from tasks.reading.source import Source, looks_like, measured, unreadable
+from tasks.reading.source import Source, looks_like, measured, other_than, unreadable
 
 BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 32 << 20
@@ -97,7 +97,7 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
             todo="a day without rows is a header line alone; ask the source's owner for the file",
         )
     if kind := looks_like(head):
-        raise _unreadable(f"Not CSV: this looks like {kind}", where)
+        raise other_than("CSV", kind, where)
     head = head.removeprefix(_MARK_BYTES)
     start = len(head) - len(head.lstrip(b"\r\n"))
     line = head[:start].count(b"\n")

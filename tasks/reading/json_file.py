@@ -14,7 +14,7 @@ from tasks.entities.labels import shown
 from tasks.lake.parquet import SLICE_ROWS
 from tasks.reading.json_columns import read_columns
 from tasks.reading.json_values import DECODER, Object, as_text
-from tasks.reading.source import Source, looks_like, measured, unreadable
+from tasks.reading.source import Source, looks_like, measured, other_than, unreadable
 
 
 def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> Source:
@@ -25,8 +25,8 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     """
     content = measured(blocks)
     data = b"".join(content)
-    if (kind := looks_like(data)) not in (None, "JSON"):
-        raise unreadable(f"Not JSON: this looks like {kind}", where)
+    if (kind := looks_like(data)) and kind != "JSON":
+        raise other_than("JSON", kind, where)
     if (frame := read_columns(data)) is not None:
         return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
     text = decoded(data, where)

@@ -7,7 +7,7 @@ import polars as pl
 from tasks.lake.parquet import SLICE_ROWS, Spool
 from tasks.reading.csv_file import MAX_RECORD_BYTES
 from tasks.reading.json_file import by_record, decoded, frame_of, records_of
-from tasks.reading.source import Source, looks_like, measured, unreadable
+from tasks.reading.source import Source, looks_like, measured, other_than, unreadable
 
 
 def read_ndjson(blocks: Iterable[bytes], where: str, columns: Sequence[str], folder: str) -> Source:
@@ -46,8 +46,8 @@ def _lines(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[str]
     """Whole lines, some at a time, and the number of the first one."""
     rest, number = b"", 1
     for block in blocks:
-        if number == 1 and not rest and (kind := looks_like(block)) not in (None, "JSON"):
-            raise unreadable(f"Not JSON: this looks like {kind}", where)
+        if number == 1 and not rest and (kind := looks_like(block)) and kind != "JSON":
+            raise other_than("JSON", kind, where)
         end = block.rfind(b"\n") + 1
         if not end:
             rest += block

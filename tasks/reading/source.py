@@ -108,6 +108,16 @@ _SIGNS = {
 }
 
 
+# what is unpacked under its own ending.
+_PACKED = {"a gzip file": ".gz", "a Zstandard file": ".zst"}
+
+
+def other_than(expected: str, kind: str, where: str) -> SourceUnreadableError:
+    """The error for a source whose first bytes say that it is something else."""
+    todo = f"name it with {_PACKED[kind]} at its end" if kind in _PACKED else ""
+    return unreadable(f"Not {expected}: this looks like {kind}", where, todo)
+
+
 def looks_like(head: bytes) -> str | None:
     """What a file that begins so is, where its first bytes give it away."""
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()

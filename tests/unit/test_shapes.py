@@ -145,6 +145,13 @@ def packed(ending: str, data: bytes) -> bytes:
     return pytest.importorskip("zstandard").ZstdCompressor().compress(data)
 
 
+@pytest.mark.parametrize("name", ["agents.csv", "agents.json", "agents.ndjson"])
+def test_packed_bytes_without_their_ending(name: str, resources: Resources) -> None:
+    put(resources, **{name: gzip.compress(csv(*ROWS))})
+    with pytest.raises(SourceUnreadableError, match=r"gzip.*name it with \.gz at its end"):
+        land(AGENTS, DAY, resources)
+
+
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
 @pytest.mark.parametrize("damage", ["cut off", "damaged", "something else", "a name's alone"])
 def test_packed_bytes_that_are_damaged(ending: str, damage: str, resources: Resources) -> None:

@@ -4,7 +4,6 @@ Polars parses; it also pads short lines and stops at odd quotes, so what it made
 checked, and a batch in doubt is read again by Python's csv module, which says where it is wrong.
 """
 
-import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from tasks.entities.labels import unique_labels
-from tasks.reading.source import Source, looks_like, measured, other_than, unreadable
+from tasks.reading.csv_text import as_utf8, decoded, refuse_nul, unreadable_at
+from tasks.reading.source import Source, looks_like, measured, other_than
 
 BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 32 << 20
@@ -54,33 +54,12 @@ def read_csv(
     Raises SourceUnreadableError, here or while its frames are read.
     """
     content = measured(blocks)
-    stream = iter(content) if encoding == "utf-8" else _as_utf8(content, encoding, where)
+    stream = iter(content) if encoding == "utf-8" else as_utf8(content, encoding, where)
     labels, rest, line = _header(stream, where, delimiter)
     source = Source(where, content, labels, iter(()))
     frames = _frames(rest, stream, labels, line, where, delimiter)
     source.frames = _without_headers(frames, source)
     return source
-
-
-def _as_utf8(blocks: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes]:
-    """The same text in UTF-8, the encoding that all below expects."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    line = 1
-    for block in chain(blocks, (b"",)):
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            line += error.object[: error.start].decode(encoding, "replace").count("\n")
-            what = f"Not {encoding}: byte 0x{error.object[error.start]:02x}"
-            todo = "export the file as its declaration in contracts.py says, or correct that"
-            raise _unreadable(what, where, line, todo) from None
-        line += text.count("\n")
-        if text:
-            yield text.encode()
-
-
-def _unreadable(what: str, where: str, line: int | None = None, todo: str = "") -> Exception:
-    return unreadable(what, where if line is None else f"{where}, line {line}", todo)
 
 
 def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[str], bytes, int]:
@@ -91,7 +70,7 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
         if head.strip() and len(head) >= 4:
             break
     if not head.strip(_MARK_BYTES + b"\r\n \t"):
-        raise _unreadable(
+        raise unreadable_at(
             "The file is empty: not even a header line",
             where,
             todo="a day without rows is a header line alone; ask the source's owner for the file",
@@ -108,10 +87,10 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
             end = len(head)
             break
         if len(head) > _MAX_HEADER_BYTES:
-            raise _unreadable("Not CSV: no header line in the first megabyte", where)
+            raise unreadable_at("Not CSV: no header line in the first megabyte", where)
         head += more
-    _refuse_nul(head[:end], where, line)
-    text = _decoded(head[:end], where, line)
+    refuse_nul(head[:end], where, line)
+    text = decoded(head[:end], where, line)
     csv.field_size_limit(MAX_VALUE)
     try:
         # lines end in LF here: a CR of its own is an old Mac's, and would hide every row.
@@ -119,11 +98,11 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
     except csv.Error as error:
         if "\r" in text and "\n" not in text:
             what = "The lines end in carriage returns alone, as an old Mac writes them"
-            raise _unreadable(what, where, todo="export the file with line feeds") from None
-        raise _unreadable(f"The header line is not CSV: {error}", where, line + 1) from None
+            raise unreadable_at(what, where, todo="export the file with line feeds") from None
+        raise unreadable_at(f"The header line is not CSV: {error}", where, line + 1) from None
     for other, called in _DELIMITERS.items():
         if other != delimiter and text.count(other) > max(0, 2 * len(labels) - 3):
-            raise _unreadable(
+            raise unreadable_at(
                 f"The columns seem to be separated by {called}, not by {_called(delimiter)}",
                 where,
                 line + 1,
@@ -163,14 +142,14 @@ def _frames(
     for block in chain(stream, (b"",)):
         batch, rest = _split(rest, block)
         if len(rest) > MAX_RECORD_BYTES:
-            raise _unreadable(
+            raise unreadable_at(
                 f"One row is over {MAX_RECORD_BYTES >> 20} MB: a quoted value is not closed",
                 where,
                 line + batch.count(b"\n") + 1,
             )
         if not batch:
             continue
-        _refuse_nul(batch, where, line)
+        refuse_nul(batch, where, line)
         if b'"' in batch and not _regular(delimiter).fullmatch(batch):
             # where a row ends is in doubt from here on.
             yield from _exactly(chain((batch, rest), stream), names, line, where, delimiter)
@@ -263,7 +242,7 @@ def _exactly(
                     why = "the file is ragged, or was cut off"
                     if any("\0" in value for value in row):
                         why = "some lines end in carriage returns alone, not in line feeds"
-                    raise _unreadable(
+                    raise unreadable_at(
                         f"A row of {len(row)} values under {len(names)} columns: {why}",
                         where,
                         first,
@@ -279,7 +258,7 @@ def _exactly(
             what = "The file was cut off: a quoted value is not closed"
         elif "field limit" in str(error):
             what = f"A value is over {MAX_VALUE >> 20} million characters, or its quote not closed"
-        raise _unreadable(what, where, first) from None
+        raise unreadable_at(what, where, first) from None
     if rows:
         yield _frame(rows, names)
 
@@ -299,28 +278,6 @@ def _lines(pieces: Iterable[bytes], where: str, line: int) -> Iterator[str]:
         data = rest + piece
         cut = data.rfind(b"\n") + 1 if piece else len(data)
         whole, rest = data[:cut], data[cut:]
-        _refuse_nul(whole, where, line)
-        yield from re.findall(r"[^\n]*\n|[^\n]+", _decoded(whole, where, line))
+        refuse_nul(whole, where, line)
+        yield from re.findall(r"[^\n]*\n|[^\n]+", decoded(whole, where, line))
         line += whole.count(b"\n")
-
-
-def _decoded(data: bytes, where: str, line: int) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise _unreadable(
-            f"Not UTF-8: byte 0x{data[error.start]:02x}; it seems to be Windows-1252 or Latin-1",
-            where,
-            line + data.count(b"\n", 0, error.start) + 1,
-            "export the file as UTF-8, or declare its encoding in contracts.py",
-        ) from None
-
-
-def _refuse_nul(data: bytes, where: str, line: int) -> None:
-    at = data.find(b"\0")
-    if at >= 0:
-        raise _unreadable(
-            "A NUL byte: the file is damaged, or not text in UTF-8",
-            where,
-            line + data.count(b"\n", 0, at) + 1,
-        )

@@ -3,13 +3,12 @@
 `python -m bench.floor [--rows 10000 100000 …] [--repeats 1]`: the floor is COPY of rows that are
 clean already, keys in bulk, and `floor.sql`, which makes the same six tables without a test. What
 this project takes is given over what it takes for a small day. Both are on one server in turns; it
-checks that their tables hold the same, prints seconds and processor seconds, and writes the seconds
-to docs/figures/.
+checks that their tables hold the same, prints seconds and the server's processor seconds, and writes
+the seconds to docs/figures/.
 """
 
 import argparse
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -55,19 +54,19 @@ def by_hand(day: Day) -> float:
 
 
 def processor(server: int) -> float:
-    """Seconds of both cores that this process and a server's processes have used so far."""
+    """Seconds of the server's processors that a PostgreSQL server has used so far, by its first process."""
     ticks = 0
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = status.read_text()
-        except OSError:
+        except OSError:  # it has just ended
             continue
         fields = text.rpartition(")")[2].split()
-        if server in (int(fields[1]), int(status.parent.name)):
-            ended = 4 if int(status.parent.name) == server else 2
-            ticks += sum(map(int, fields[11 : 11 + ended]))
-    mine = resource.getrusage(resource.RUSAGE_SELF)
-    return ticks / os.sysconf("SC_CLK_TCK") + mine.ru_utime + mine.ru_stime
+        if status.parent.name == str(server):
+            ticks += sum(map(int, fields[11:15]))  # with those of its children that ended
+        elif fields[1] == str(server):
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def contents(dsn: str) -> list[tuple[Any, ...]]:
@@ -128,7 +127,9 @@ def measure(dsn: str, server: int, folder: Path, rows: int, repeats: int) -> dic
             used = processor(server)
             measured.setdefault(name, Measured()).add(run())
             used = processor(server) - used
-            print(f"{name}: {measured[name].seconds[-1]:.2f} s, {used:.2f} s of processors")  # noqa: T201
+            print(
+                f"{name}: {measured[name].seconds[-1]:.2f} s, {used:.2f} s of the server's processors"
+            )  # noqa: T201
             found[name] = contents(dsn)
         if found["floor"] != found["this project"]:
             raise RuntimeError(f"the tables differ: {found}")

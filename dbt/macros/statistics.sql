@@ -7,11 +7,11 @@
     {% set conformed = source('conformed', 'customers').schema %}
     do $$
     declare
-        loaded regclass;
+        command text;
     begin
-        for loaded in
+        for command in
             -- partitions with rows that were never looked at
-            select partition.oid
+            select format('analyze %s', partition.oid::regclass)
             from pg_class as partition
             where
                 partition.relnamespace = '{{ conformed }}'::regnamespace
@@ -23,14 +23,13 @@
                     where schemaname = '{{ conformed }}' and tablename = partition.relname
                 )
             union all
-            select to_regclass(format('%I.%I', '{{ conformed }}', entity))
+            select format('analyze %I.%I (last_changed_at)', '{{ conformed }}', entity)
             from {{ this }}
             where is_static and is_to_build and loaded_at is not null
             group by entity
         loop
-            continue when loaded is null;
             begin
-                execute format('analyze %s', loaded);
+                execute command;
             exception
                 -- a load has just replaced the day
                 when undefined_table then null;
@@ -41,9 +40,9 @@
     {% endif %}
 {% endmacro %}
 
-{% macro analyze_if_changed(entity) %}
+{% macro analyze_if_changed(entity, columns) %}
     {#- Post-hook of what holds the versions of a static entity. -#}
     {% if static_changed(entity) %}
-        analyze {{ this }}
+        analyze {{ this }} ({{ columns }})
     {% endif %}
 {% endmacro %}

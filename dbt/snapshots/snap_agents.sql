@@ -6,7 +6,7 @@
         unique_key='agent_id',
         check_cols=['experience'],
         updated_at='last_changed_at',
-        post_hook="{{ analyze_if_changed('agents') }}",
+        post_hook="{{ analyze_if_changed('agents', 'agent_id, dbt_valid_to') }}",
     )
 }}
 

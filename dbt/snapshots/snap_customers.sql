@@ -6,7 +6,7 @@
         unique_key='customer_id',
         check_cols=['address'],
         updated_at='last_changed_at',
-        post_hook="{{ analyze_if_changed('customers') }}",
+        post_hook="{{ analyze_if_changed('customers', 'customer_id, dbt_valid_to') }}",
     )
 }}
 

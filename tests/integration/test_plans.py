@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SMALL, LARGE = 200, 5_000
-CUSTOMERS, AGENTS = 500, 20
+CUSTOMERS, AGENTS = 1_500, 20
 FIRST, SECOND, THIRD = (date(2025, 11, day) for day in (20, 21, 22))
 
 
@@ -82,11 +82,11 @@ def warehouse(server: str, dbt_project: "Manifest", tmp_path: Path) -> Iterator[
         connection.execute("SELECT pg_reload_conf()")
 
 
-def people(warehouse: Warehouse) -> None:
-    """Customers and agents as of the first day."""
+def people(warehouse: Warehouse, day: date = FIRST, street: str = "Road") -> None:
+    """Customers of that street as of a day, and agents."""
     warehouse.load_people(
-        FIRST,
-        {f"c{number}": "Road" for number in range(CUSTOMERS)},
+        day,
+        {f"c{number}": street for number in range(CUSTOMERS)},
         {f"a{number}": "Junior" for number in range(AGENTS)},
     )
 
@@ -107,7 +107,9 @@ def calls(first: int, rows: int, day: date, status: str) -> list[dict[str, objec
 
 
 def test_large_days_after_a_small_one(warehouse: Warehouse) -> None:
-    """The second day is new altogether; on the third one half of it is reported again."""
+    """The second day is new altogether; on the third one half of it is reported again, and every
+    customer moves.
+    """
     people(warehouse)
     warehouse.load_day(FIRST, call_logs=calls(0, SMALL, FIRST, "Backlog"))
     warehouse.build_models()
@@ -115,6 +117,7 @@ def test_large_days_after_a_small_one(warehouse: Warehouse) -> None:
     with watched(LARGE // 4) as repeated:
         warehouse.build()
         assert repeated == []
+        people(warehouse, THIRD, "Lane")
         warehouse.load_day(THIRD, call_logs=calls(SMALL + LARGE // 2, LARGE, THIRD, "Resolved"))
         warehouse.build()
     assert repeated == []

@@ -3,8 +3,8 @@
 `python -m bench.floor [--rows 10000 100000 …] [--repeats 1]`: the floor is COPY of rows that are
 clean already, keys in bulk, and `floor.sql`, which makes the same six tables without a test. What
 this project takes is given over what it takes for a small day. Both are on one server in turns; it
-checks that their tables hold the same, prints seconds and the server's processor seconds, and writes
-the seconds to docs/figures/.
+checks that their tables hold the same, prints seconds and those of the server's processors, and
+writes the seconds to docs/figures/.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def by_hand(day: Day) -> float:
 
 
 def processor(server: int) -> float:
-    """Seconds of the server's processors that a PostgreSQL server has used so far, by its first process."""
+    """Seconds of processors that a PostgreSQL server used so far, by its first process."""
     ticks = 0
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -127,9 +127,8 @@ def measure(dsn: str, server: int, folder: Path, rows: int, repeats: int) -> dic
             used = processor(server)
             measured.setdefault(name, Measured()).add(run())
             used = processor(server) - used
-            print(
-                f"{name}: {measured[name].seconds[-1]:.2f} s, {used:.2f} s of the server's processors"
-            )  # noqa: T201
+            last = measured[name].seconds[-1]
+            print(f"{name}: {last:.2f} s, {used:.2f} s of the server's processors")  # noqa: T201
             found[name] = contents(dsn)
         if found["floor"] != found["this project"]:
             raise RuntimeError(f"the tables differ: {found}")

@@ -21,6 +21,13 @@ ANY = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",  # second; no fraction counts
 }
+LASTING = ANY | {
+    # in memory, as by default, a restart forgets which runs hold a deployment's slots: they can't
+    # renew them, and the slot of a run that was killed stays taken.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    ),
+}
 TEMPORARY = ANY | {
     # Prefect's own log goes to its server alone, but for why one doesn't start.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
@@ -100,7 +107,7 @@ def page_of(flow_run_id: object) -> str | None:
 
 def main() -> None:
     """`python -m blocks.server`: `prefect server start`, with its options."""
-    tell(ANY)
+    tell(LASTING)
     try:
         keep_to_one_connection(temporary=False)
     except ConfigurationError as error:

@@ -12,6 +12,11 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
+# for forms in the UI, which nobody opens here.
+QUICK = {
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
 PATIENCE_SECONDS = 500.0  # on a machine that has much else to do
 
 

@@ -30,7 +30,7 @@ from tasks.reporting.summary import Summary
 from tests.conftest import emptied, new_database
 from tests.integration.by_hand import CHANNELS, load_landed
 from tests.integration.conftest import made_once, parsed_once
-from tests.integration.server import ROOT, Server, ended, running, wait_for
+from tests.integration.server import QUICK, ROOT, Server, ended, running, wait_for
 from tests.integration.slack_double import Slack, slack
 from tests.integration.snapshot import differing, snapshot
 
@@ -80,9 +80,7 @@ def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     server = Server(
         tmp_path_factory.mktemp("server"),
         CORETELECOMS_WAREHOUSE_DSN=database,
-        # for forms in the UI, which nobody opens here.
-        PREFECT_SERVER_REGISTER_BLOCKS_ON_START="false",
-        PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION="false",
+        **QUICK,
         # what a person would wait for, a test would too:
         PREFECT_WORKER_QUERY_SECONDS="1",
         PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",

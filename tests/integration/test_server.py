@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import httpx
 import prefect
 import pytest
 from alembic.script import ScriptDirectory
@@ -25,7 +27,7 @@ from prefect.settings import (
 from blocks.errors import ConfigurationError
 from blocks.server import TEMPORARY, keep_to_one_connection
 from tests.integration.conftest import made_once
-from tests.integration.server import ROOT, Server, ended, wait_for
+from tests.integration.server import QUICK, ROOT, Server, ended, running, wait_for
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
@@ -188,3 +190,30 @@ def test_make_server_asks_nothing(tmp_path: Path, tmp_path_factory: pytest.TempP
     os.close(master)
     assert "Check out the dashboard" in log.read_text()
     assert not (tmp_path / "prefect" / "profiles.toml").exists()
+
+
+def test_a_run_keeps_its_deployments_slot_when_the_server_restarts(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As Prefect starts it, it forgets whose slots are taken: nobody can renew or free them."""
+    server = Server(tmp_path, **QUICK)
+    # a server takes leases away from clients too old to renew them.
+    agent = {"User-Agent": f"prefect/{prefect.__version__} (API 0.8.4)"}
+
+    def post(path: str, wanted: int, **body: object) -> Any:
+        answer = httpx.post(f"{server.url}/{path}", json=body, headers=agent, timeout=60)
+        assert answer.status_code == wanted, answer.text
+        return answer.json() if answer.content else None
+
+    with made_once(server.prefect_database, tmp_path_factory), running(server):
+        flow = post("flows/", 201, name="any")["id"]
+        of_flow = {"name": "any", "flow_id": flow, "concurrency_limit": 1}
+        deployment = post("deployments/", 201, **of_flow)["id"]
+        run = post(f"deployments/{deployment}/create_flow_run", 201)["id"]
+        for state in ("PENDING", "RUNNING"):
+            post(f"flow_runs/{run}/set_state", 201, state={"type": state})
+        found = httpx.get(f"{server.url}/flow_runs/{run}", timeout=60).json()
+        lease = found["state"]["state_details"]["deployment_concurrency_lease_id"]
+    with running(server):
+        renew = f"v2/concurrency_limits/leases/{lease}/renew"
+        post(renew, 204, lease_duration=60)

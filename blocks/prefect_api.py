@@ -1,18 +1,20 @@
 """What Prefect's API answers, or its silence, as one of our errors: by status and type."""
 
 import ssl
+import traceback
 
 import httpx
-from prefect.settings import get_current_settings
 
 from blocks.errors import ConfigurationError, CoreTelecomsError, TransientError
+from blocks.server import api
 
+_TEMPORARY_SERVER = "prefect/server/api/server.py"
 _PASSING = (408, 425, 429)  # and all from 500 on
 
 
 def error_of(error: BaseException) -> CoreTelecomsError | None:
     """The same error for people; None for one that has nothing to do with Prefect's API."""
-    where = f"PREFECT_API_URL={_without_login(get_current_settings().api.url or '')}"
+    where = f"PREFECT_API_URL={api()}"
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         if status in (401, 403):
@@ -42,6 +44,21 @@ def error_of(error: BaseException) -> CoreTelecomsError | None:
     return None
 
 
+def unreachable(error: Exception) -> CoreTelecomsError | None:
+    """Why a run could not begin, if that is Prefect's API; None for any other error."""
+    found = [ours for cause in _causes(error) if (ours := error_of(cause))]
+    if api():
+        return found[0] if found else None
+    frames = traceback.extract_tb(error.__traceback__)
+    if not found and not frames[-1].filename.endswith(_TEMPORARY_SERVER):
+        return None
+    return TransientError(
+        "Prefect's temporary server did not start",
+        todo="read what it wrote, then run it again; on a slow machine set "
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
+    )
+
+
 def _causes(error: BaseException) -> list[BaseException]:
     found: list[BaseException] = []
     cause: BaseException | None = error
@@ -49,9 +66,3 @@ def _causes(error: BaseException) -> list[BaseException]:
         found.append(cause)
         cause = cause.__cause__ or cause.__context__
     return found
-
-
-def _without_login(url: str) -> str:
-    scheme, there, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{there}{host.rpartition('@')[2]}{slash}{path}"

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from blocks.errors import ConfigurationError
 
@@ -95,14 +95,25 @@ def _check_version(file: Path) -> None:
             )
 
 
+def api() -> str | None:
+    """The address of Prefect's API, from the environment or the profile; None: a temporary one."""
+    from prefect.settings import get_current_settings
+
+    return _without_login(get_current_settings().api.url)
+
+
 def page_of(flow_run_id: object) -> str | None:
     """A flow run's page in Prefect's UI; None on a temporary server, which has no UI."""
-    from prefect.settings import get_current_settings
     from prefect.utilities.urls import url_for
 
-    if get_current_settings().api.url is None:
+    return _without_login(url_for("flow-run", obj_id=str(flow_run_id))) if api() else None
+
+
+def _without_login(url: str | None) -> str | None:
+    if not url:
         return None
-    return url_for("flow-run", obj_id=str(flow_run_id))
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def main() -> None:

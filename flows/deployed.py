@@ -10,10 +10,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempoten
 from prefect.client.schemas.objects import DeploymentStatus
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
 from prefect.states import Crashed, State
 
 from blocks.errors import ConfigurationError
+from blocks.server import api
 from tasks.reporting.progress import board
 
 SILENCES, SILENCE_SECONDS = 60, 10.0  # of Prefect's API while a day runs, until we give up
@@ -39,7 +39,7 @@ class Deployed:
         except (ObjectNotFound, ValueError):
             raise ConfigurationError(
                 f"There is no deployment {self.deployment!r}",
-                where=f"Prefect's API ({get_current_settings().api.url or 'a temporary server'})",
+                where=f"Prefect's API ({api() or 'a temporary server'})",
                 todo="set PREFECT_API_URL to the server that has it (`prefect deployment ls` lists "
                 "them as flow/deployment), or deploy it: prefect --no-prompt deploy --all",
             ) from None

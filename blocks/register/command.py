@@ -111,16 +111,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _saved(values: Mapping[str, object], name: str) -> str | CoreTelecomsError:
-    from prefect.settings import get_current_settings
-
     from blocks.platform import asking_prefect
     from blocks.register.parts import save
 
     with asking_prefect():
         save(dict(values), name)
-    where = get_current_settings().api.url or (
-        "a database of its own under PREFECT_HOME (no PREFECT_API_URL is set)"
-    )
+    where = server.api() or ("a database of its own under PREFECT_HOME (no PREFECT_API_URL is set)")
     return f"saved as {name!r} in {where}; use it with --platform {name}"
 
 

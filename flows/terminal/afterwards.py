@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blocks.database import address
-from blocks.errors import CoreTelecomsError, Part, RunFailedError, TransientError
+from blocks.errors import CoreTelecomsError, Part, RunFailedError
 from blocks.resolving import resolve
 from blocks.resources import Resources
 from blocks.server import page_of
@@ -168,28 +168,3 @@ def _near(url: str) -> str:
     if "://" in url:
         return url
     return min(url, os.path.relpath(url), key=len)
-
-
-def unreachable(error: Exception) -> CoreTelecomsError | None:
-    """What to do about a Prefect API that doesn't answer; None for any other error."""
-    import httpx
-    from prefect.settings import get_current_settings
-
-    from blocks import prefect_api
-
-    url = get_current_settings().api.url
-    if url and (ours := prefect_api.error_of(error.__cause__ or error)):
-        return ours
-    if not isinstance(error, httpx.TransportError) and "API" not in str(error):
-        return None
-    if not url:
-        return TransientError(
-            "Prefect's temporary server did not start",
-            todo="read what it wrote, then run it again; on a slow machine set "
-            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
-        )
-    return TransientError(
-        "Prefect's API does not answer",
-        where=f"PREFECT_API_URL={url}",
-        todo="start it (make server), or unset PREFECT_API_URL to run on a temporary server",
-    )

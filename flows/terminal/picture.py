@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from blocks.server import api
 from tasks.entities.contracts import COMPLAINTS, STATIC
 from tasks.entities.model import Entity
 from tasks.reporting.progress import Board, Status, Step
@@ -163,9 +164,7 @@ def waiting_for(board: Board) -> str:
 
 def where_prefect_is() -> str:
     """The Prefect server that keeps the run: one that is there, or one of its own."""
-    from prefect.settings import get_current_settings  # which is heavy
-
-    url = get_current_settings().api.url
+    url = api()
     return f"with Prefect at {url}" if url else "on a Prefect server of its own (some seconds)"
 
 

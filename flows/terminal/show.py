@@ -143,7 +143,7 @@ def _picture(given: Any) -> Picture | PictureOfDays:
 def _unforeseen(error: Exception) -> "RunFailedError":
     """An error that no flow run could hold: there was none."""
     from blocks.errors import CoreTelecomsError, RunFailedError
-    from flows.terminal.afterwards import unreachable
+    from blocks.prefect_api import unreachable
     from tasks.stage import unexpected
 
     if isinstance(error, CoreTelecomsError):

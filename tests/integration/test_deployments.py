@@ -190,6 +190,10 @@ def impatient(api: Api, deployed: str) -> list[str]:
         automation["name"] += " (impatient)"
         api.post("/automations/", **automation)
         names.append(automation["name"])
+        # the same for a deployment without any run: Prefect lets some fire with nothing due.
+        automation["name"] += ", nothing due"
+        automation["trigger"]["match_related"]["prefect.resource.name"] = "nobody's"
+        api.post("/automations/", **automation)
     return names
 
 

@@ -23,6 +23,7 @@ from tasks.reporting.progress import board
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP_SECONDS = 8.0  # who sends SIGTERM often waits for 10
 REPORT_SECONDS = 3.0
+LEAVE_SECONDS = 20.0  # for the last log lines
 Result = TypeVar("Result")
 
 
@@ -68,6 +69,20 @@ def in_a_thread(run: Callable[[], Result]) -> Result:
     while thread.is_alive():
         thread.join(0.1)
     return done.result()
+
+
+def leave(code: int) -> int:
+    """The exit code of a run that has ended: the process follows within seconds, even if libraries
+    want to tell a Prefect server that is gone.
+    """
+
+    def see_to_it() -> None:
+        time.sleep(LEAVE_SECONDS)
+        _stop_postgres()
+        os._exit(code)
+
+    threading.Thread(target=see_to_it, daemon=True).start()
+    return code
 
 
 def _end(number: int) -> None:

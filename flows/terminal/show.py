@@ -34,11 +34,8 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
         def interrupted() -> None:
             watch.__exit__(None, None, None)
             board.listener = days.listener = None  # tasks go on for a while: no more of that
-            done = [step.name for step in list(board.steps.values()) if step.status is Status.DONE]
-            loaded = [name.removeprefix("load_") for name in done if name.startswith("load_")]
             console.print(
-                f"Interrupted. {'Loaded: ' + ', '.join(loaded) + '. ' if loaded else ''}"
-                "What was loaded is whole; run it again to go on.",
+                f"Interrupted. {_loaded()}What was loaded is whole; run it again to go on.",
                 soft_wrap=True,
             )
 
@@ -50,6 +47,8 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
             name, message = str(state.name), state.message or ""
         except Exception as unforeseen:
             error = _unforeseen(unforeseen)
+            if said := _loaded():
+                board.note(f"{said}Prefect's server doesn't know how the run ended.")
             name, message = "Failed", str(error)
         picture.end()
         if error:
@@ -60,6 +59,13 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
         if screen.out:
             as_json.write(screen.out, given, name, message, error, picture.seconds)
         return 1 if error else 0
+
+
+def _loaded() -> str:
+    """What the run has loaded by now, as a sentence; empty for nothing."""
+    done = [step.name for step in list(board.steps.values()) if step.status is Status.DONE]
+    loaded = [name.removeprefix("load_") for name in done if name.startswith("load_")]
+    return f"Loaded: {', '.join(loaded)}. " if loaded else ""
 
 
 async def _ended(run: Callable[[], Any]) -> "tuple[State[Any], RunFailedError | None]":

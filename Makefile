@@ -7,13 +7,16 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run install test test-real lint format lock backfill psql server bench dbt dbt-docs screenshots clean
+.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: .venv/run ## do the daily run on the embedded default; ARGS="--run-date 2025-11-21"
 	@$(BIN)/python -m flows.daily $(ARGS)
+
+check: .venv/run ## look at all that the daily run needs, load nothing; ARGS="--run-date 2025-11-21"
+	@$(BIN)/python -m flows.check $(ARGS)
 
 backfill: .venv/run ## load a range of run dates; ARGS="--from 2025-11-20 --to 2025-11-23"
 	@$(BIN)/python -m flows.backfill $(ARGS)

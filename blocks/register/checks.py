@@ -1,63 +1,53 @@
 """Whether a platform works: each of its parts really reached, from where this runs."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 from prefect.blocks.notifications import SlackWebhook
 
-from blocks import slack
+from blocks import checks, database_checks, slack
+from blocks.checks import Found
 from blocks.connectors import dsn
-from blocks.database import address, connect, refuse_encoding
-from blocks.errors import ConfigurationError, CoreTelecomsError, TerminalError
+from blocks.database_checks import web_forms
+from blocks.errors import ConfigurationError, CoreTelecomsError
 from blocks.platform import opener, sheet_key, store_of
 from blocks.register.parts import Values
 from blocks.resources import located
-from blocks.samples import AGENTS_FILE, WEB_FORMS_SCHEMA
+from blocks.samples import AGENTS_FILE
 from blocks.sheets import as_csv, is_sheet
 
-OLDEST_POSTGRES = 140_000
 
-
-def checked(
-    values: Values, wrong: Mapping[str, CoreTelecomsError], name: str
-) -> dict[str, str | CoreTelecomsError]:
+def checked(values: Values, wrong: Mapping[str, CoreTelecomsError], name: str) -> Found:
     """For each part what was reached, or the error that says what is wrong with it."""
     parts: dict[str, tuple[tuple[str, ...], Callable[[Values, str], str]]] = {
         "source": (("source",), _source),
-        "lake": (("lake",), _lake),
+        "lake": (("lake",), lambda values, name: checks.lake(store_of(values["lake"], name))),
         "agents": (("source", "agents_url", "sheet_credentials"), _agents),
-        "web forms": (("web_forms", "warehouse"), _web_forms),
-        "warehouse": (("warehouse",), _warehouse),
+        "web forms": (
+            ("web_forms", "warehouse"),
+            lambda values, _: web_forms(dsn(values["web_forms"] or values["warehouse"])),
+        ),
+        **{
+            part: (("warehouse",), partial(_warehouse, part))
+            for part in database_checks.warehouse("")
+        },
         "alerts": (("alerts",), _alerts),
     }
-    found: dict[str, str | CoreTelecomsError] = {}
-    for part, (fields, check) in parts.items():
-        problems = [wrong[field] for field in fields if field in wrong]
-        try:
-            found[part] = problems[0] if problems else check(values, name)
-        except CoreTelecomsError as error:
-            found[part] = error
-        except Exception as error:
-            # without its text, which may quote a secret.
-            found[part] = TerminalError(f"Unexpected {type(error).__name__}")
-    return found
+
+    def look(fields: tuple[str, ...], check: Callable[[Values, str], str]) -> str:
+        if problems := [wrong[field] for field in fields if field in wrong]:
+            raise problems[0]
+        return check(values, name)
+
+    return checks.looked_at({part: partial(look, *how) for part, how in parts.items()})
 
 
 def _source(values: Values, name: str) -> str:
     store = store_of(values["source"], name)
     store.check()
     return f"{store.url} can be listed"
-
-
-def _lake(values: Values, name: str) -> str:
-    store = store_of(values["lake"], name)
-    key = f".check/{uuid4().hex}"
-    store.check()
-    store.write(key, b"written by blocks.register to see whether it can")
-    store.delete(key)
-    return f"{store.url} can be listed, written and deleted from"
 
 
 def _agents(values: Values, name: str) -> str:
@@ -74,43 +64,8 @@ def _agents(values: Values, name: str) -> str:
     return f"{store.uri(key)} can be read"
 
 
-def _web_forms(values: Values, name: str) -> str:
-    where = dsn(values["web_forms"] or values["warehouse"])
-    with connect(where, purpose="check") as connection:
-        found = connection.execute(
-            "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s",
-            (WEB_FORMS_SCHEMA,),
-        ).fetchone()
-    if found != (True,):
-        raise ConfigurationError(
-            f"The database has no schema {WEB_FORMS_SCHEMA}, or the user may not use it",
-            where=address(where),
-            todo=f"check the database's name, or GRANT USAGE ON SCHEMA {WEB_FORMS_SCHEMA}",
-        )
-    return f"{address(where)} answers, schema {WEB_FORMS_SCHEMA} is there"
-
-
-def _warehouse(values: Values, name: str) -> str:
-    where = dsn(values["warehouse"])
-    with connect(where, purpose="check") as connection:
-        refuse_encoding(connection)
-        version = connection.info.server_version
-        found = connection.execute(
-            "SELECT has_database_privilege(current_database(), 'CREATE')"
-        ).fetchone()
-    if version < OLDEST_POSTGRES:
-        raise ConfigurationError(
-            f"PostgreSQL {version // 10_000} is too old",
-            where=address(where),
-            todo=f"use PostgreSQL {OLDEST_POSTGRES // 10_000} or newer",
-        )
-    if found != (True,):
-        raise ConfigurationError(
-            "The user may not create schemas",
-            where=address(where),
-            todo="GRANT CREATE ON DATABASE … TO the user",
-        )
-    return f"{address(where)} answers (PostgreSQL {version // 10_000}), schemas can be created"
+def _warehouse(part: str, values: Values, name: str) -> str:
+    return database_checks.warehouse(dsn(values["warehouse"]))[part]()
 
 
 def _alerts(values: Values, name: str) -> str:

@@ -121,7 +121,9 @@ def _saved(values: Mapping[str, object], name: str) -> str | CoreTelecomsError:
 
 
 def _say_of(part: str, said: str | CoreTelecomsError) -> None:
-    _say(f"{part:<10} {'WRONG' if isinstance(said, CoreTelecomsError) else 'ok':<6} {said}")
+    from blocks.checks import line
+
+    _say(line(part, said))
 
 
 def _say(line: str) -> None:

@@ -13,6 +13,12 @@ from typing import Any
 from blocks import server
 from flows.process import collect_less
 
+PLATFORM_HELP = (
+    "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
+    "whose parts CORETELECOMS_* variables override"
+)
+RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
+
 
 def run_date(text: str) -> date:
     """A run date from the command line: a real calendar day, not in the future."""
@@ -22,12 +28,13 @@ def run_date(text: str) -> date:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2025-11-21"
         ) from None
-    if day > _today():
-        raise argparse.ArgumentTypeError(f"{day} is in the future: today is {_today()} (UTC)")
+    if day > today():
+        raise argparse.ArgumentTypeError(f"{day} is in the future: today is {today()} (UTC)")
     return day
 
 
-def _today() -> date:
+def today() -> date:
+    """The day in UTC: what a run date is by default."""
     return datetime.now(UTC).date()
 
 
@@ -43,8 +50,7 @@ def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse
         "--platform",
         default="local",
         metavar="NAME",
-        help="name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
-        "whose parts CORETELECOMS_* variables override",
+        help=PLATFORM_HELP,
     )
     made.add_argument(
         "--plain", action="store_true", help="plain lines instead of the live picture"
@@ -59,9 +65,9 @@ def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse
         made.add_argument(
             "--run-date",
             type=run_date,
-            default=_today(),
+            default=today(),
             metavar="YYYY-MM-DD",
-            help="run date, YYYY-MM-DD (default: today, UTC)",
+            help=RUN_DATE_HELP,
         )
     return made
 

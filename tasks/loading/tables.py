@@ -12,6 +12,12 @@ from tasks.entities.model import Entity
 from tasks.loading import locks
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
+# what a run writes to for good, and alters.
+ALL = (
+    *(f"conformed.{entity}" for entity in ENTITIES),
+    *(f"ops.{table}" for table in ("ledger", "field_problems", "rejected_days", "checkpoints")),
+    "quarantine.records",
+)
 
 
 def conformed(entity: Entity) -> sql.Identifier:

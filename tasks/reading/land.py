@@ -85,6 +85,16 @@ def land(
     )
 
 
+def looked_into(entity: Entity, run_date: date, resources: Resources) -> str:
+    """That the source of a run date is there, can be read and has the columns; of its rows nothing.
+
+    Raises as `land` does.
+    """
+    with _opened(entity, run_date, resources) as source:
+        match_columns(entity, run_date, source.labels, source.address)
+        return f"{source.address} is there, and has its columns"
+
+
 def _warnings(
     entity: Entity, source: Source, rows: int, unexpected: tuple[str, ...]
 ) -> tuple[str, ...]:

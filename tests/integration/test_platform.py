@@ -73,10 +73,11 @@ def registered(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, 
     """The exit code, and what was said of each part."""
     code = command.main(options)
     lines = capsys.readouterr().out.splitlines()
-    return code, {line[:10].strip(): line[11:] for line in lines}
+    return code, {line[:14].strip(): line[15:] for line in lines}
 
 
-PARTS = ["source", "lake", "agents", "web forms", "warehouse", "alerts"]
+DATABASE = ["warehouse", "privileges", "sessions", "connections", "clock"]
+PARTS = ["source", "lake", "agents", "web forms", *DATABASE, "alerts"]
 
 
 def test_registered_and_resolved(
@@ -258,7 +259,7 @@ def test_what_is_wrong_is_said(
         environment.setenv(variable, value)
     code = command.main(["--name", name])
     output = capsys.readouterr().out
-    said = {line[:10].strip(): line[11:] for line in output.splitlines()}
+    said = {line[:14].strip(): line[15:] for line in output.splitlines()}
     assert code == 1
     assert said[part].startswith("WRONG ")
     assert says in said[part]

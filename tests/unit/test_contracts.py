@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from blocks import samples
 from blocks.errors import SchemaDriftError
-from blocks.register import checks
 from blocks.resources import Resources
 from tasks.entities import contracts
 from tasks.entities.columns import match_columns
@@ -53,8 +53,8 @@ def test_dbt_has_every_channel() -> None:
 def test_registration_checks_the_declared_places() -> None:
     """`blocks` can't read the declarations: what it checks is held to them here."""
     assert isinstance(WEB_COMPLAINTS.source, Table)
-    assert WEB_COMPLAINTS.source.schema == checks.WEB_FORMS_SCHEMA
-    assert AGENTS.source.name == checks.AGENTS_FILE
+    assert WEB_COMPLAINTS.source.schema == samples.WEB_FORMS_SCHEMA
+    assert AGENTS.source.name == samples.AGENTS_FILE
 
 
 @pytest.mark.parametrize(

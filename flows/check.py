@@ -1,0 +1,126 @@
+"""`python -m flows.check`: whether the next daily run will find all that it needs."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
+
+from blocks import server
+from blocks.errors import CoreTelecomsError
+from flows.terminal.commands import PLATFORM_HELP, RUN_DATE_HELP, run_date, today
+
+if TYPE_CHECKING:
+    from blocks.checks import Found
+    from blocks.resources import Resources
+
+SECONDS = 9.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look at everything a daily run needs, and load nothing; the exit code."""
+    options = argparse.ArgumentParser(
+        prog="python -m flows.check",
+        description="Look at everything a daily run needs, and load nothing.",
+        epilog="Exit codes: 0 all is well, 1 something is wrong, 2 wrong options.",
+    )
+    options.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
+    options.add_argument(
+        "--run-date", type=run_date, default=today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
+    )
+    options.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"time for all of it ({SECONDS:g})"
+    )
+    options.add_argument("--json", action="store_true", help="one JSON object, for monitoring")
+    given = options.parse_args(arguments)
+    server.tell(server.TEMPORARY)
+    found = look(given.platform, given.run_date, given.seconds)
+    from blocks.checks import line
+
+    wrong = {part: said for part, said in found.items() if isinstance(said, CoreTelecomsError)}
+    if given.json:
+        parts = {
+            part: {"ok": True, "what": said}
+            if isinstance(said, str)
+            else {"ok": False, "what": said.what, "where": said.where, "todo": said.todo}
+            for part, said in found.items()
+        }
+        sys.stdout.write(json.dumps({"ok": not wrong, "checks": parts}, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(f"{line(part, said)}\n" for part, said in found.items())
+    return 1 if wrong else 0
+
+
+def look(platform: str, day: date, seconds: float = SECONDS) -> "Found":
+    """What each check found: docs/configuration.md#before-a-run."""
+    from blocks.checks import looked_at
+    from blocks.resolving import resolve
+
+    end = time.monotonic() + seconds
+    resources: list[Resources] = []
+
+    def resolved() -> str:
+        # Prefect reads it before its temporary server starts; a file of a newer one is refused.
+        server.keep_to_one_connection()
+        resources.append(resolve(platform))
+        return f"{platform} is known"
+
+    found = looked_at({"platform": resolved}, seconds)
+    checks = _of_prefect(platform)
+    if resources:
+        checks |= _of_the_platform(resources[0], day)
+    return found | looked_at(checks, end - time.monotonic())
+
+
+def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
+    from prefect.settings import get_current_settings
+
+    from blocks.checks import prefect_server, schedule
+
+    if not get_current_settings().api.url:  # to start one takes longer than all of this may
+        return {"prefect": lambda: "each run starts a temporary server (no PREFECT_API_URL is set)"}
+    checks: dict[str, Callable[[], str]] = {"prefect": prefect_server, "variable": _variable}
+    if platform != "local":
+        checks["schedule"] = partial(schedule, "daily", platform)
+    return checks
+
+
+def _variable() -> str:
+    from prefect.variables import Variable
+
+    from blocks.platform import asking_prefect
+    from tasks.gate import FIRST_RUN, read_first_run
+
+    with asking_prefect():
+        first = read_first_run(Variable.get(FIRST_RUN))
+    path = "will be loaded first" if first else "are loaded"
+    return f"{FIRST_RUN}: static data {path}"
+
+
+def _of_the_platform(resources: "Resources", day: date) -> dict[str, Callable[[], str]]:
+    from blocks import checks, database_checks
+    from blocks.settings import settings
+    from tasks.entities.contracts import STATIC, complaints_on
+    from tasks.loading.tables import ALL
+    from tasks.reading.land import looked_into
+
+    found: dict[str, Callable[[], str]] = {"lake": partial(checks.lake, resources.lake)}
+    found |= database_checks.warehouse(resources.warehouse_dsn, ALL)
+    samples = resources.samples is not None
+    if not (samples and resources.web_forms_dsn == resources.warehouse_dsn):
+        found["web forms"] = partial(database_checks.web_forms, resources.web_forms_dsn)
+    if resources.samples:
+        found["sources"] = lambda: "the run makes sample data (CORETELECOMS_SOURCE_URL is not set)"
+    else:
+        for entity in (*STATIC, *complaints_on(day)):
+            found[entity.name] = partial(looked_into, entity, day, resources)
+    if resources.platform == "local":
+        found["disk"] = partial(checks.disk, settings().home.resolve())
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

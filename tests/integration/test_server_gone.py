@@ -9,7 +9,7 @@ import pytest
 from prefect.tasks import Task
 from prefect.variables import Variable
 
-from flows.run import named
+from tasks import stage
 from tasks.gate import FIRST_RUN
 from tests.integration import nights as n
 from tests.integration.crashing import crash
@@ -21,15 +21,12 @@ from tests.integration.snapshot import ALL
 STILL = Kill("after", "tasks.loading.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
 # seconds between attempts: by the first one the server is back, on a busy machine by the second.
 PATIENT = [2.0, 10.0]
-LONGER = {
-    "flows.daily:named": "tests.integration.test_server_gone:patient",
-    "tasks.warehouse:run_dbt.retry_delay_seconds": "tests.integration.test_server_gone:PATIENT",
-}
+LONGER = {"flows.run:patient": "tests.integration.test_server_gone:patient"}
 
 
-def patient(task: Task[..., Any], entity: str) -> Task[..., Any]:
-    """A stage's task that waits so long."""
-    found = named(task, entity)
+def patient(task: Task[..., Any]) -> Task[..., Any]:
+    """A task that waits so long before it is tried again."""
+    found = stage.patient(task)
     found.retry_delay_seconds = PATIENT
     return found
 
@@ -94,7 +91,7 @@ def test_it_stays_away(nights: Nights, server: Any, place: Place) -> None:
     child = nights.start(place, kill=STILL, replace=n.NO_DBT)
     cut_off(child, server)
     assert child.wait() == 1
-    assert "✘ load_call_logs failed: PostgreSQL" in child.said
+    assert "✘ load_call_logs failed: No connection to PostgreSQL" in child.said
     assert "Held back: run_dbt, cleanup_checkpoints." in child.said
     assert "Traceback" not in child.said
     server.start()

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from textwrap import wrap
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -86,7 +87,8 @@ class Picture(View):
 
     def _waiting(self) -> list[Text]:
         steps = [s for s in self.board.steps.values() if s.status is Status.RUNNING and s.detail]
-        return [Text(f"{step.name} is {step.detail}", "yellow") for step in steps]
+        said = [wrap(f"{step.name} is {step.detail}", NARROWEST - 2) for step in steps]
+        return [Text(line, "yellow") for lines in said for line in lines]
 
     def _step(self, name: str) -> Step:
         return self.board.steps.get(name) or Step(name)

@@ -90,6 +90,18 @@ def test_marks(status: Status, mark: str) -> None:
     assert mark in line(Picture(stepped(ingest_agents=status), ""), "agents")
 
 
+@pytest.mark.parametrize("static_alone", [False, True])
+def test_what_a_step_waits_for(static_alone: bool) -> None:
+    board = stepped(load_customers=Status.RUNNING)
+    said = "waiting for a lock of session 4711 of somebody (a long name of an application, really)"
+    board.say("load_customers", said)
+    lines = seen(Picture(board, "", static_alone=static_alone))
+    assert f"load_customers is {said}" in " ".join(lines)
+    assert max(map(len, lines)) < NARROWEST
+    board.finish("load_customers", Status.DONE)
+    assert "4711" not in " ".join(seen(Picture(board, "", static_alone=static_alone)))
+
+
 def test_the_gate() -> None:
     picture = Picture(board := stepped(ingest_customers=Status.RUNNING), "")
     bar = line(picture, "call_logs").index("┃")

@@ -109,7 +109,9 @@ def zoned(frame: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def pandas() -> Any:
-    return pytest.importorskip("pandas")
+    import pandas  # type: ignore[import-untyped]
+
+    return pandas
 
 
 def pandas_frame(pd: Any) -> Any:
@@ -152,7 +154,6 @@ def test_pandas(
 
 
 def test_pandas_parquet(known: Resources, pandas: Any) -> None:
-    pytest.importorskip("pyarrow")  # of the extra `bench`
     zoned(pandas_frame(pandas)).to_parquet(place(known, ".parquet"), index=True)
     check(CALL_LOGS, known, EXPECTED)
 
@@ -205,7 +206,8 @@ def test_polars(ending: str, write: Callable[[pl.DataFrame, Path], Any], known: 
     ],
 )
 def test_duckdb(ending: str, options: str, known: Resources) -> None:
-    duckdb = pytest.importorskip("duckdb")
+    import duckdb
+
     with duckdb.connect() as connection:
         kinds = ", ".join(f'"{label}" {KINDS[column]}' for column, label in LABELS.items())
         connection.execute(f"CREATE TABLE calls ({kinds})")

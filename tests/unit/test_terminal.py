@@ -97,7 +97,8 @@ def test_what_a_step_waits_for(static_alone: bool) -> None:
     board.say("load_customers", said)
     lines = seen(Picture(board, "", static_alone=static_alone))
     assert f"load_customers is {said}" in " ".join(lines)
-    assert max(map(len, lines)) < NARROWEST
+    first = next(n for n, line in enumerate(lines) if line.startswith("load_customers is "))
+    assert max(map(len, lines[first:])) < NARROWEST
     board.finish("load_customers", Status.DONE)
     assert "4711" not in " ".join(seen(Picture(board, "", static_alone=static_alone)))
 

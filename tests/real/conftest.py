@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
+WAYS_IN = ("--auth-local=trust", "--auth-host=scram-sha-256")  # who connects by TCP has a password
 AS_POSTGRES = () if os.geteuid() else ("runuser", "-u", "postgres", "--")
 
 
@@ -41,7 +42,7 @@ def debian(folder: Path) -> Iterator[str]:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
     data, programs_there = folder / "data", programs[-1]
     port = free_port()
-    run(programs_there / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "-A", "trust")
+    run(programs_there / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", *WAYS_IN)
     options = f"-p {port} -c unix_socket_directories={folder} -c fsync=off"
     control = (programs_there / "pg_ctl", "-D", data, "-w")
     run(*control, "-l", folder / "log", "-o", options, "start")

@@ -78,9 +78,9 @@ def test_rows_held_do_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) ->
     largest = 0
     concat = pl.concat
 
-    def watched(items: list[Any]) -> Any:
+    def watched(items: list[Any], **how: Any) -> Any:
         nonlocal largest
-        together = concat(items)
+        together = concat(items, **how)
         if isinstance(together, pl.DataFrame):
             largest = max(largest, together.height)
         return together

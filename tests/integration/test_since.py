@@ -56,9 +56,9 @@ def grown(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Resources:
     deliver(resources, BEFORE, f"{LABELS}\nl1,c1,a1,Payments,,,Backlog,\n")
     silver = refine(CALL_LOGS, land(CALL_LOGS, BEFORE, resources), resources)
     load_day(CALL_LOGS, silver, resources)
-    monkeypatch.setattr("tasks.loading.tables.STATIC", (*contracts.STATIC, STORES))
     monkeypatch.setattr("tasks.loading.tables.COMPLAINTS", (GROWN,))
-    monkeypatch.setattr("tasks.loading.tables.ENTITIES", {e.name: e for e in (STORES, GROWN)})
+    entities = {e.name: e for e in (*contracts.STATIC, STORES, GROWN)}
+    monkeypatch.setattr("tasks.loading.tables.ENTITIES", entities)
     monkeypatch.setattr(replay, "COMPLAINTS", (GROWN,))
     with connect(resources.warehouse_dsn) as connection:
         create_all_tables(connection)

@@ -40,8 +40,11 @@ def load_twice(resources: Resources) -> None:
 
 def test_a_publication_of_all_tables_stops_no_load(resources: Resources) -> None:
     execute(resources, "CREATE PUBLICATION everything FOR ALL TABLES")
-    known_parties(resources)
-    load_twice(resources)
+    try:
+        known_parties(resources)
+        load_twice(resources)
+    finally:  # it belongs to no schema, and so stays in the database of the next test
+        execute(resources, "DROP PUBLICATION everything")
 
 
 def test_a_default_that_names_the_databases_own_tablespace(resources: Resources) -> None:

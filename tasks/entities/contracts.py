@@ -20,12 +20,12 @@ CUSTOMERS = Entity(
     source=File("customers/customers_dataset.csv"),
     fields=(
         Field("customer_id"),
-        Field("name", Rule.NAME),
+        Field("name", Rule.NAME, personal=True),
         Field("gender", Rule.ONE_OF, ("M", "F")),
-        Field("date_of_birth", Rule.DATE),
+        Field("date_of_birth", Rule.DATE, personal=True),
         Field("signup_date", Rule.DATE),
-        Field("email", Rule.EMAIL),
-        Field("address", Rule.ADDRESS),
+        Field("email", Rule.EMAIL, personal=True),
+        Field("address", Rule.ADDRESS, personal=True),
     ),
     derived=(
         Derived("zip_code", of="address", by=Derivation.ZIP_CODE, reported=True),
@@ -40,7 +40,7 @@ AGENTS = Entity(
     source=File("agents/agents.csv", setting="agents_url"),
     fields=(
         Field("agent_id", label="id"),
-        Field("name", Rule.NAME),
+        Field("name", Rule.NAME, personal=True),
         Field("experience", Rule.ONE_OF, ("Intern", "Junior", "Mid-Level", "Senior")),
         Field("state", Rule.STATE),
     ),

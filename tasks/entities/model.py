@@ -46,6 +46,7 @@ class Field:
     label: str = ""  # the source's label in letters and digits, where it isn't the name's
     references: "Entity | None" = None  # the static entity whose key this is
     since: date | None = None  # the first run date that has it; NULL before
+    personal: bool = False  # says who somebody is: docs/contract.md#personal
 
     @property
     def source_label(self) -> str:
@@ -112,6 +113,12 @@ class Entity:
     def references(self) -> dict[Field, "Entity"]:
         """The static entities that rows refer to, by the field that holds their key."""
         return {f: f.references for f in self.fields if f.references}
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """The columns that say who somebody is, those derived from them included."""
+        fields = [f.name for f in self.fields if f.personal]
+        return (*fields, *(d.name for d in self.derived if d.of in fields))
 
     @property
     def keys(self) -> frozenset[str]:

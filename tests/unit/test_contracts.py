@@ -13,7 +13,15 @@ from blocks.errors import SchemaDriftError
 from blocks.resources import Resources
 from tasks.entities import contracts
 from tasks.entities.columns import match_columns
-from tasks.entities.contracts import AGENTS, CALL_LOGS, COMPLAINTS, ENTITIES, STATIC, WEB_COMPLAINTS
+from tasks.entities.contracts import (
+    AGENTS,
+    CALL_LOGS,
+    COMPLAINTS,
+    CUSTOMERS,
+    ENTITIES,
+    STATIC,
+    WEB_COMPLAINTS,
+)
 from tasks.entities.model import Entity, Field, File, Table
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +51,14 @@ def test_a_declaration_names_what_is_there(entity: Entity) -> None:
     assert len(set(entity.columns)) == len(names) + len(entity.derived)
     if isinstance(entity.source, File) and entity.source.setting:
         assert entity.source.setting in {f.name for f in fields(Resources)}
+
+
+def test_derived_columns_are_as_personal_as_what_they_come_from() -> None:
+    """docs/contract.md#personal"""
+    of_address = ("zip_code", "state_code", "state")
+    assert CUSTOMERS.personal == ("name", "date_of_birth", "email", "address", *of_address)
+    assert AGENTS.personal == ("name",)
+    assert not any(entity.personal for entity in COMPLAINTS)
 
 
 def test_dbt_has_every_channel() -> None:

@@ -99,7 +99,7 @@ class FirstRunVariableError(TerminalError):
 
 
 class RunDateError(TerminalError):
-    """The run date is malformed or in the future."""
+    """The run date is malformed, in the future, or given twice (`run_date` and `lag_days`)."""
 
 
 class RunDateBusyError(TerminalError):

@@ -9,10 +9,11 @@ if __name__ == "__main__":  # before the imports below: --help has to answer at 
     raise SystemExit(daily_command())
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import allow_failure, flow
 from prefect.states import State
+from pydantic import Field
 
 from flows.run import (
     checked_run_date,
@@ -55,8 +56,11 @@ async def daily(
     accept: bool = False,
     wait_until: str | None = None,
     partial: bool = False,
+    lag_days: Annotated[int, Field(ge=0, le=999)] = 0,
 ) -> State[Any]:
-    """Load the complaints of `run_date` (today, UTC) and build the warehouse.
+    """Load the complaints of `run_date` and build the warehouse.
+
+    Without one it is the day (UTC) for which the run was scheduled, minus `lag_days`.
 
     On the first run, or with `refresh_static`, they wait for customers and agents; later they
     go at once. `platform` names a Platform block; `local` is the embedded default. `accept`
@@ -64,7 +68,7 @@ async def daily(
     `wait_until` (HH:MM, UTC). `partial`: dbt builds with the channels that came; the run fails all
     the same.
     """
-    run_date = checked_run_date(run_date)
+    run_date = checked_run_date(run_date, lag_days)
     until = deadline(wait_until)
     channels = [entity.name for entity in complaints_on(run_date)]
     async with running(platform, run_date, alone=True) as run:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -28,15 +28,23 @@ STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e i
 ]
 
 
-def checked_run_date(run_date: date | None) -> date:
-    """The run date; when none is given, the day (UTC) that the run was scheduled for, or today.
+def checked_run_date(run_date: date | None, lag_days: int = 0) -> date:
+    """The run date (docs/contract.md#run-date): as given, or counted from the scheduled start.
 
-    Raises RunDateError for a future one.
+    Raises RunDateError for a future one, and for one that is given twice.
     """
     today = datetime.now(UTC).date()
     if run_date is None:
         # a run that waited for a worker until after midnight still belongs to the day before.
-        return min(today, runtime.flow_run.scheduled_start_time.astimezone(UTC).date())
+        scheduled = runtime.flow_run.scheduled_start_time.astimezone(UTC).date()
+        return min(today, scheduled) - timedelta(lag_days)
+    if lag_days:
+        raise RunDateError(
+            f"Both a run date ({run_date}) and lag_days ({lag_days}) are given",
+            where="the run's parameters",
+            todo="give one of them; a schedule's lag_days belongs to that schedule's parameters, "
+            "not to its deployment's (prefect.yaml)",
+        )
     if run_date > today:
         raise RunDateError(
             f"The run date {run_date} is in the future",
@@ -50,7 +58,8 @@ def run_name() -> str:
     """A flow run's name before its load type is known: `daily-2025-11-21`."""
     parameters = runtime.flow_run.parameters
     flow = str(runtime.flow_run.flow_name).replace("_", "-")
-    return f"{flow}-{parameters.get('run_date') or checked_run_date(None)}"
+    lag_days = parameters.get("lag_days", 0)
+    return f"{flow}-{parameters.get('run_date') or checked_run_date(None, lag_days)}"
 
 
 @cache  # for each task that it makes Prefect reads the source of the function

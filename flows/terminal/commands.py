@@ -6,7 +6,7 @@ Imports nothing heavy at the top, so that `--help` answers at once.
 import argparse
 import sys
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pkgutil import resolve_name
 from typing import Any
 
@@ -38,6 +38,12 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
+def _days_ago(text: str) -> date:
+    if not text.isdecimal() or len(text) > 3:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: 0, 1, 2 … 999")
+    return today() - timedelta(int(text))
+
+
 def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse.ArgumentParser:
     """A command's parser, with the options that all commands share."""
     made = argparse.ArgumentParser(
@@ -62,12 +68,20 @@ def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse
         help="the outcome as one JSON object on standard output; plain lines on standard error",
     )
     if of_a_day:
-        made.add_argument(
+        day = made.add_mutually_exclusive_group()
+        day.add_argument(
             "--run-date",
             type=run_date,
             default=today(),
             metavar="YYYY-MM-DD",
             help=RUN_DATE_HELP,
+        )
+        day.add_argument(
+            "--lag-days",
+            dest="run_date",
+            type=_days_ago,
+            metavar="N",
+            help="run date, N days before today (UTC): 1 is yesterday",
         )
     return made
 

@@ -212,7 +212,7 @@ def know_somebody(connection: psycopg.Connection[Any]) -> None:
         )
 
 
-def run_daily(run_date: date = RUN_DATE, **parameters: Any) -> State[Any]:
+def run_daily(run_date: date | None = RUN_DATE, **parameters: Any) -> State[Any]:
     """A daily run in this process; its final state."""
     return asyncio.run(daily(run_date, return_state=True, **parameters))  # type: ignore[arg-type]
 

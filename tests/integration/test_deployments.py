@@ -230,6 +230,30 @@ def test_two_runs(server: Server, two_runs: list[dict[str, Any]], database: str)
     assert "Task run None" not in log
 
 
+def test_a_run_that_starts_late_is_about_the_day_of_its_schedule(
+    server: Server, api: Api, two_runs: list[dict[str, Any]]
+) -> None:
+    """As one at 02:00 with `lag_days: 1`, whose worker was away for more than a day."""
+    daily = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
+    scheduled = datetime(2025, 11, 21, 2, tzinfo=UTC)
+    run = api.post(
+        f"/deployments/{daily}/create_flow_run",
+        state={"type": "SCHEDULED", "state_details": {"scheduled_time": scheduled.isoformat()}},
+        parameters={"platform": "local", "lag_days": 1},
+    )
+
+    def ended() -> Any:
+        found = httpx.get(f"{server.url}/flow_runs/{run['id']}").json()
+        return found["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED") and found
+
+    wait_for(ended, "the late run", server.folder / "worker.log")
+    assert (ended()["name"], ended()["state"]["name"]) == (
+        f"daily-{FIRST}-incremental",
+        "Completed",
+    )
+    assert datetime.fromisoformat(ended()["start_time"]) > scheduled
+
+
 def test_the_automations_fire(
     server: Server,
     api: Api,

@@ -183,6 +183,21 @@ def test_a_run_date_in_the_future(bodies: Bodies) -> None:
     assert not bodies.ran
 
 
+def test_a_run_date_and_lag_days(bodies: Bodies) -> None:
+    end = graph.run_daily(lag_days=1)
+    assert end.is_failed()
+    assert f"Both a run date ({graph.RUN_DATE}) and lag_days (1) are given" in (end.message or "")
+    assert not bodies.ran
+
+
+@pytest.mark.parametrize("lag_days", [-1, 1000])
+def test_lag_days_that_cannot_be(bodies: Bodies, lag_days: int) -> None:
+    end = graph.run_daily(None, lag_days=lag_days)
+    assert end.is_failed()
+    assert "lag_days: Input should be" in (end.message or "")
+    assert not bodies.ran
+
+
 PARTIAL = [
     {"ingest_call_logs"},
     {"load_web_complaints"},

@@ -81,7 +81,8 @@ async def _load_again(
         async with running(platform, day, alone=True):
             for each in replays:
                 name = each.entity
-                bronze = submit(_of(replay.find_bronze, name, day), name, day, platform)
+                found = _of(replay.find_bronze, name, day)
+                bronze = submit(found, name, day, each.fingerprint, platform)
                 silver = submit(_of(transform, name, day), bronze, platform)
                 steps[f"find_bronze_{name}"] = bronze
                 steps[f"transform_{name}"] = silver

@@ -25,6 +25,7 @@ class Replay:
 
     entity: str
     run_date: date
+    fingerprint: str  # of the delivery that is published
     orphans: int
     free: int
 
@@ -43,10 +44,10 @@ def find_freed_orphans(platform: str, start: date | None, end: date | None) -> l
 
 
 @task(name="find_bronze", **OPTIONS)
-def find_bronze(entity: str, run_date: date, platform: str) -> Bronze:
-    """The bronze file of a run date, as it landed. Raises SourceMissingError."""
+def find_bronze(entity: str, run_date: date, fingerprint: str, platform: str) -> Bronze:
+    """The bronze file of a delivery, as it landed. Raises SourceMissingError."""
     with stage(f"find_bronze_{entity}"):
-        return landed(entity, run_date, resolve(platform).lake)
+        return landed(entity, run_date, resolve(platform).lake, fingerprint)
 
 
 @task(name="count_orphans", task_run_name="count_orphans", **OPTIONS)
@@ -105,12 +106,13 @@ def _freed_of(
     rows = connection.execute(
         sql.SQL(
             """
-            SELECT entity, records.run_date, count(*), count(*) FILTER (WHERE {there})
-            FROM quarantine.records {joins}
+            SELECT entity, records.run_date, bronze_fingerprint, count(*),
+                   count(*) FILTER (WHERE {there})
+            FROM quarantine.records JOIN ops.ledger USING (entity, run_date) {joins}
             WHERE issue = 'orphan' AND entity = %s
               AND records.run_date
                   BETWEEN coalesce(%s::date, '-infinity') AND coalesce(%s::date, 'infinity')
-            GROUP BY entity, records.run_date
+            GROUP BY entity, records.run_date, bronze_fingerprint
             HAVING bool_or({there})
             """
         ).format(joins=sql.SQL(" ").join(joins), there=sql.SQL(" AND ").join(there)),

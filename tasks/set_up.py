@@ -9,19 +9,23 @@ from blocks.database import connect, refuse_encoding
 from blocks.pooler import refuse_pooler
 from blocks.resolving import resolve
 from tasks.loading import tables
+from tasks.loading.ledger import record
 from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 
 @task(name="create_all_tables", task_run_name="create_all_tables", **OPTIONS)
 def create_all_tables(platform: str) -> None:
-    """Make the schemas and tables that aren't there yet."""
+    """Make the schemas and tables that aren't there yet, and records that a run left unwritten."""
     with stage("create_all_tables"):
-        refuse_pooler(resolve(platform).warehouse_dsn)
+        resources = resolve(platform)
+        refuse_pooler(resources.warehouse_dsn)
         with _warehouse(platform) as connection:
             refuse_encoding(connection)
             tables.create_all_tables(connection)
             lost = tables.lost_days(connection)
+        with connect(resources.warehouse_dsn, autocommit=True, purpose="records") as connection:
+            record(connection, resources.lake)
     if lost:
         days = ", ".join(f"{entity} of {day}" for entity, day in lost[:5])
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""

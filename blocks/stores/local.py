@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfile, rmtree
 from uuid import uuid4
 
 from blocks.errors import ConfigurationError
@@ -84,6 +84,10 @@ class LocalStore:
     def write(self, key: str, data: bytes) -> None:
         with self.writing(key) as part:
             Path(part).write_bytes(data)
+
+    def copy(self, key: str, to: str) -> None:
+        with self.writing(to) as part:
+            copyfile(self.root / key, part)
 
     def delete(self, key: str) -> None:
         with self.translating(key):

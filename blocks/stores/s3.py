@@ -185,6 +185,10 @@ class S3Store:
         with self.translating(key):
             self.access.client().put_object(Bucket=self.bucket, Key=self._name(key), Body=data)
 
+    def copy(self, key: str, to: str) -> None:
+        with self.translating(key):
+            self._copy(self._name(key), self._name(to))
+
     def delete(self, key: str) -> None:
         with self.translating(key):
             self.access.client().delete_object(Bucket=self.bucket, Key=self._name(key))

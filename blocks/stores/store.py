@@ -44,6 +44,9 @@ class Store(Protocol):
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, atomically."""
 
+    def copy(self, key: str, to: str) -> None:
+        """The same object under another key, too."""
+
     def delete(self, key: str) -> None:
         """Remove an object; fine when it isn't there."""
 

@@ -1,7 +1,13 @@
-"""Bronze files of the lake: where they are, what their manifests say, what their rows hold."""
+"""Bronze files of the lake: where they are, what their manifests say, what their rows hold.
+
+The delivery that landed last is `D.parquet`. One of another fingerprint that was there before is
+kept next to it, as `D.{fingerprint}.parquet`: it may be the one that is published.
+"""
 
 import json
+from contextlib import suppress
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -13,18 +19,22 @@ from tasks.entities.references import Bronze, Silver
 from tasks.lake.parquet import FileReplacedError, made_from, reading
 
 
-def bronze_keys(entity: str, run_date: date) -> tuple[str, str]:
-    """Where in the lake a bronze file is, and its manifest."""
-    key = f"bronze/{entity}/{run_date}"
+def bronze_keys(entity: str, run_date: date, kept: str = "") -> tuple[str, str]:
+    """Where in the lake a bronze file is, and its manifest; of the one kept with a fingerprint."""
+    key = f"bronze/{entity}/{run_date}" + (f".{kept[:12]}" if kept else "")
     return f"{key}.parquet", f"{key}.manifest.json"
 
 
-def landed(entity: str, run_date: date, lake: Store) -> Bronze:
-    """What `bronze.land` gave for a run date, read back from the manifest.
+def landed(entity: str, run_date: date, lake: Store, fingerprint: str = "") -> Bronze:
+    """What `land` gave for a run date, read back from the manifest: of that delivery, or the last.
 
     Raises SourceMissingError, SourceUnreadableError.
     """
     key, manifest_key = bronze_keys(entity, run_date)
+    if fingerprint and _fingerprint(lake.read(manifest_key)) != fingerprint:
+        kept = bronze_keys(entity, run_date, fingerprint)
+        if _fingerprint(lake.read(kept[1])) == fingerprint:
+            key, manifest_key = kept
     again = f"load the day from its source: --from {run_date} --to {run_date} --force"
     text = lake.read(manifest_key)
     if text is None:
@@ -35,6 +45,12 @@ def landed(entity: str, run_date: date, lake: Store) -> Bronze:
         )
     try:
         manifest = json.loads(text)
+        if fingerprint and manifest["fingerprint"] != fingerprint:
+            raise SourceMissingError(
+                f"The bronze file of {entity} of {run_date} is of another delivery than was loaded",
+                where=lake.uri(manifest_key),
+                todo=again,
+            )
         return Bronze(
             entity=entity,
             run_date=run_date,
@@ -57,8 +73,7 @@ def prove_made_from(silver: Silver, lake: Store) -> None:
 
     Another run may have landed the source again since: then these rows are not what bronze holds.
     """
-    manifest = json.loads(lake.read(bronze_keys(silver.entity, silver.run_date)[1]) or b"{}")
-    found = {silver.bronze_key: manifest.get("fingerprint")}
+    found = {silver.bronze_key: _fingerprint(lake.read(_manifest_of(silver.bronze_key)))}
     for key in (silver.key, silver.problems_key, silver.rejects_key):
         found[key] = made_from(lake, key)
     other = [key for key, fingerprint in found.items() if fingerprint != silver.fingerprint]
@@ -68,6 +83,39 @@ def prove_made_from(silver: Silver, lake: Store) -> None:
             where=", ".join(map(lake.uri, other)),
             todo="another run landed or cleaned the date meanwhile: run the date again",
         )
+
+
+def keep_earlier(entity: str, run_date: date, lake: Store, fingerprint: str) -> None:
+    """Keep the delivery that is there, if it isn't the one of this fingerprint about to land."""
+    key, manifest_key = bronze_keys(entity, run_date)
+    manifest = lake.read(manifest_key)
+    there = _fingerprint(manifest)
+    if manifest and there and there != fingerprint:
+        kept, kept_manifest = bronze_keys(entity, run_date, there)
+        with suppress(SourceMissingError):  # somebody removed the file, and left its manifest
+            lake.copy(key, kept)
+            lake.write(kept_manifest, manifest)
+
+
+def forget_kept(silver: Silver, lake: Store) -> None:
+    """Remove the deliveries kept of a run date, now that this silver is what is published."""
+    stay = {*bronze_keys(silver.entity, silver.run_date), silver.bronze_key}
+    for key in lake.keys(f"bronze/{silver.entity}/{silver.run_date}."):
+        if key not in stay and key != _manifest_of(silver.bronze_key):
+            lake.delete(key)
+
+
+def _manifest_of(key: str) -> str:
+    return key.removesuffix(".parquet") + ".manifest.json"
+
+
+def _fingerprint(manifest: bytes | None) -> str | None:
+    """The fingerprint that a manifest says; None where there is none of ours."""
+    try:
+        said: Any = json.loads(manifest or b"{}")
+        return said.get("fingerprint") if isinstance(said, dict) else None
+    except ValueError:
+        return None
 
 
 def bronze_rows(entity: Entity, run_date: date, key: str, lake: Store) -> pl.LazyFrame:

@@ -15,6 +15,7 @@ from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.parquet import reading, scan
 from tasks.loading import tables
+from tasks.loading.ledger import record
 
 ENOUGH_ROWS = 100  # read, before a share says anything
 ENOUGH_VALUES = 20  # of a field, before "all refused" says anything
@@ -49,8 +50,10 @@ def audit(
         "orphan": orphans.height if orphans is not None else 0,
         "bronze_fingerprint": silver.fingerprint,
         "flow_run_id": flow_run_id or None,
+        "recorded": False,
     }
     tables.upsert(connection, "rejected_days", row, touched="rejected_at")
+    record(connection, resources.lake)
     raise DayRejectedError(
         f"{entity.name} of {silver.run_date} was not published: {'; '.join(failed.values())}",
         where=f"{resources.lake.uri(silver.bronze_key)}; ops.rejected_days",

@@ -11,13 +11,14 @@ from blocks.database import Connection
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
-from tasks.lake.bronze import prove_made_from
+from tasks.lake.bronze import forget_kept, prove_made_from
 from tasks.lake.parquet import FileReplacedError
+from tasks.lake.records import Record
 from tasks.loading import locks, tables
 from tasks.loading.audit import audit, forget_rejection
 from tasks.loading.copying import OnRows, copy_day
-from tasks.loading.ledger import write_ledger
-from tasks.loading.orphans import find_orphans
+from tasks.loading.ledger import load_time, record, write_ledger
+from tasks.loading.orphans import find_orphans, static_as_of
 from tasks.loading.rejected import replace_rejected
 from tasks.loading.swap import refuse_dependents, swap_in
 
@@ -30,12 +31,14 @@ def load_day(
     on_rows: OnRows | None = None,
     *,
     accept: bool = False,
+    again: Record | None = None,
 ) -> Loaded:
     """Load a day of complaints as its partition; the ledger row it wrote.
 
     Until the last moment the conformed tables are as they were; batches copied before a failure
-    are not copied again. `accept`: whatever the audit finds. Raises DayRejectedError, and
-    RunDateBusyError when another run loads the same day.
+    are not copied again. `accept`: whatever the audit finds. `again`: the load of a lost database
+    that this one stands for; it knows the customers and agents that were known then. Raises
+    DayRejectedError, and RunDateBusyError when another run loads the same day.
     """
     started = time.monotonic()
     with (
@@ -43,8 +46,12 @@ def load_day(
         _no_resuming_after_rejection(connection, entity, silver),
     ):
         refuse_dependents(connection, entity, silver.run_date)
-        orphans = find_orphans(connection, entity, silver, resources)
-        if not accept:
+        with connection.transaction():
+            # one snapshot: a rebuild has to know which customers and agents it held.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            as_of = again.static_as_of if again else static_as_of(connection)
+            orphans = find_orphans(connection, entity, silver, resources, as_of if again else None)
+        if not (accept or again):
             audit(connection, entity, silver, resources, flow_run_id, orphans)
         staged = copy_day(connection, entity, silver, resources, orphans["row"], on_rows)
         with connection.transaction():
@@ -64,8 +71,17 @@ def load_day(
                 batches=staged.batches,
                 batches_resumed=staged.batches_resumed,
             )
-            write_ledger(connection, loaded, silver, flow_run_id)
+            run = {
+                "flow_run_id": flow_run_id or None,
+                "loaded_at": load_time(connection, again),
+                "static_as_of": as_of,
+                "recorded": again is not None,
+            }
+            write_ledger(connection, loaded, silver, run)
             forget_rejection(connection, silver)
+        if not again:
+            record(connection, resources.lake)
+            forget_kept(silver, resources.lake)
     return loaded
 
 

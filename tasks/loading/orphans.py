@@ -4,6 +4,7 @@ The rows are found here, not in the database: what is staged is then complete as
 nothing that belongs to a session (a temporary table) has to last from one transaction to the next.
 """
 
+from datetime import datetime
 from functools import reduce
 from io import BytesIO
 
@@ -12,6 +13,7 @@ from psycopg import sql
 
 from blocks.database import Connection
 from blocks.resources import Resources
+from tasks.entities.contracts import STATIC
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.parquet import reading, scan
@@ -25,10 +27,26 @@ ORPHANS = pl.Schema(
 )
 
 
+def static_as_of(connection: Connection) -> datetime | None:
+    """When customers or agents were loaded last, as far as the open transaction sees."""
+    row = connection.execute(
+        "SELECT max(loaded_at) FROM ops.ledger WHERE entity = ANY (%s)",
+        [[entity.name for entity in STATIC]],
+    ).fetchone()
+    return row[0] if row else None
+
+
 def find_orphans(
-    connection: Connection, entity: Entity, silver: Silver, resources: Resources
+    connection: Connection,
+    entity: Entity,
+    silver: Silver,
+    resources: Resources,
+    as_of: datetime | None = None,
 ) -> pl.DataFrame:
-    """The orphans of a silver file, in the order of its rows, with the reason of each."""
+    """The orphans of a silver file, in the order of its rows, with the reason of each.
+
+    `as_of`: known are those customers and agents alone that had been loaded by then.
+    """
     lake = resources.lake
     there = {f.name: s for f, s in entity.references.items() if f.is_there(silver.run_date)}
     if not there:
@@ -44,7 +62,7 @@ def find_orphans(
         reasons = []
         for field, static in there.items():
             ids = rows.select(field).unique().drop_nulls().collect(engine="streaming")
-            known = _known(connection, static, ids.to_series())
+            known = _known(connection, static, ids.to_series(), as_of)
             is_known = f"{field} is known"
             found = found.join(
                 known.to_frame(field).lazy().with_columns(pl.lit(True).alias(is_known)),
@@ -71,17 +89,22 @@ def find_orphans(
         )
 
 
-def _known(connection: Connection, static: Entity, ids: pl.Series) -> pl.Series:
+def _known(
+    connection: Connection, static: Entity, ids: pl.Series, as_of: datetime | None
+) -> pl.Series:
     """Those of the ids that the static table has; all that it has when there are many."""
-    key, table = sql.Identifier(static.key), tables.conformed(static)
+    by_then = sql.SQL("first_loaded_at <= {}" if as_of else "true").format(sql.Literal(as_of))
+    there = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+        sql.Identifier(static.key), tables.conformed(static), by_then
+    )
     if ids.len() <= FEW_IDS:
-        few = sql.SQL("SELECT {key} FROM {table} WHERE {key} = ANY (%s)")
-        rows = connection.execute(few.format(key=key, table=table), [ids.to_list()])
+        few = sql.SQL("{} AND {} = ANY (%s)").format(there, sql.Identifier(static.key))
+        rows = connection.execute(few, [ids.to_list()])
         return pl.Series([row[0] for row in rows], dtype=pl.String)
     # quoted: Polars would drop U+FEFF from the beginning of a text that isn't.
-    all_ = sql.SQL("COPY (SELECT {key} FROM {table}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)")
+    all_ = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)").format(there)
     text = BytesIO()
-    with connection.cursor().copy(all_.format(key=key, table=table)) as pipe:
+    with connection.cursor().copy(all_) as pipe:
         for part in pipe:
             text.write(part)
     if not text.tell():

@@ -100,6 +100,21 @@ CREATE TABLE IF NOT EXISTS ops.rejected_days (
     PRIMARY KEY (entity, run_date)
 );
 
+-- Since 0.2.0. ALTER TABLE locks before it looks whether the column is there.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'ops.ledger'::regclass AND attname = 'recorded'
+    ) THEN
+        -- whether the lake has the row, too (docs/contract.md#loads)
+        ALTER TABLE ops.ledger
+            -- of complaints: the newest load of customers and agents that the search for orphans saw
+            ADD COLUMN static_as_of timestamptz,
+            ADD COLUMN recorded boolean NOT NULL DEFAULT false;
+        ALTER TABLE ops.rejected_days ADD COLUMN recorded boolean NOT NULL DEFAULT false;
+    END IF;
+END $$;
+
 CREATE TABLE IF NOT EXISTS ops.checkpoints (
     entity text NOT NULL,
     run_date date NOT NULL,

@@ -1,6 +1,7 @@
 """Silver → conformed, for customers and agents: an upsert that leaves unchanged rows alone."""
 
 import time
+from datetime import datetime
 
 from psycopg import sql
 
@@ -9,10 +10,11 @@ from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
 from tasks.lake.bronze import prove_made_from
+from tasks.lake.records import Record
 from tasks.loading import locks, tables
 from tasks.loading.audit import audit, forget_rejection
 from tasks.loading.copying import OnRows, copy, encoded, read_slices, replaced
-from tasks.loading.ledger import write_ledger
+from tasks.loading.ledger import load_time, record, write_ledger
 from tasks.loading.rejected import replace_rejected
 
 _INCOMING = sql.Identifier("pg_temp", "incoming")
@@ -26,20 +28,23 @@ def load_static(
     on_rows: OnRows | None = None,
     *,
     accept: bool = False,
+    again: Record | None = None,
 ) -> Loaded:
     """Load customers or agents, all or nothing; the ledger row it wrote.
 
     Rows that the source no longer has stay: complaints refer to them. A second load of the same
-    entity waits for the first. `accept`: whatever the audit finds. Raises DayRejectedError.
+    entity waits for the first. `accept`: whatever the audit finds. `again`: the load of a lost
+    database that this one stands for, at whose time the rows came. Raises DayRejectedError.
     """
     started = time.monotonic()
     with locks.at_work(resources.warehouse_dsn, entity.name, wait=True) as connection:
-        if not accept:
+        if not (accept or again):
             audit(connection, entity, silver, resources, flow_run_id)
         with connection.transaction():
             batches = _copy_incoming(connection, entity, silver, resources, on_rows)
-            updated = _update(connection, entity, silver)
-            inserted = _insert(connection, entity, silver)
+            at = load_time(connection, again)
+            updated = _update(connection, entity, silver, at)
+            inserted = _insert(connection, entity, silver, at)
             field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
             prove_made_from(silver, resources.lake)
             locks.prove_held(connection, entity.name)
@@ -54,8 +59,15 @@ def load_static(
                 unchanged=silver.rows - inserted - updated,
                 batches=batches,
             )
-            write_ledger(connection, loaded, silver, flow_run_id)
+            run = {
+                "flow_run_id": flow_run_id or None,
+                "loaded_at": at,
+                "recorded": again is not None,
+            }
+            write_ledger(connection, loaded, silver, run)
             forget_rejection(connection, silver)
+        if not again:
+            record(connection, resources.lake)
     return loaded
 
 
@@ -84,7 +96,7 @@ def _copy_incoming(
     return batches
 
 
-def _update(connection: Connection, entity: Entity, silver: Silver) -> int:
+def _update(connection: Connection, entity: Entity, silver: Silver, at: datetime) -> int:
     """Rows whose content changed; their run date never goes back, so that history stays in order.
 
     The source has no date of its own: what was read last is what holds, whatever its run date.
@@ -93,9 +105,10 @@ def _update(connection: Connection, entity: Entity, silver: Silver) -> int:
         connection,
         entity,
         silver,
+        at,
         """
         UPDATE {table} AS there
-        SET ({columns}) = ROW ({incoming}), last_changed_at = now(),
+        SET ({columns}) = ROW ({incoming}), last_changed_at = {at},
             run_date = greatest(there.run_date, {run_date})
         FROM incoming
         WHERE there.{key} = incoming.{key}
@@ -104,20 +117,23 @@ def _update(connection: Connection, entity: Entity, silver: Silver) -> int:
     )
 
 
-def _insert(connection: Connection, entity: Entity, silver: Silver) -> int:
+def _insert(connection: Connection, entity: Entity, silver: Silver, at: datetime) -> int:
     return _changed(
         connection,
         entity,
         silver,
+        at,
         """
-        INSERT INTO {table} ({columns}, run_date)
-        SELECT {columns}, {run_date} FROM incoming
+        INSERT INTO {table} ({columns}, first_loaded_at, last_changed_at, run_date)
+        SELECT {columns}, {at}, {at}, {run_date} FROM incoming
         WHERE NOT EXISTS (SELECT FROM {table} AS there WHERE there.{key} = incoming.{key})
         """,
     )
 
 
-def _changed(connection: Connection, entity: Entity, silver: Silver, statement: str) -> int:
+def _changed(
+    connection: Connection, entity: Entity, silver: Silver, at: datetime, statement: str
+) -> int:
     done = connection.execute(
         sql.SQL(statement).format(
             table=tables.conformed(entity),
@@ -126,6 +142,7 @@ def _changed(connection: Connection, entity: Entity, silver: Silver, statement: 
             there=_of("there", entity.columns),
             key=sql.Identifier(entity.key),
             run_date=sql.Literal(silver.run_date),
+            at=sql.Literal(at),
         )
     )
     return done.rowcount

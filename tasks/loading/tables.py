@@ -97,7 +97,7 @@ def upsert(connection: Connection, table: str, row: Mapping[str, object], touche
     """Write a row of `ops` in place of an earlier one of its entity and run date, now."""
     updates = [
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
-        for name in [*row, touched]
+        for name in {**row, touched: None}
         if name not in ("entity", "run_date")
     ]
     connection.execute(

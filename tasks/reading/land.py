@@ -16,7 +16,7 @@ from tasks.entities.columns import match_columns
 from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
-from tasks.lake.bronze import bronze_keys
+from tasks.lake.bronze import bronze_keys, keep_earlier
 from tasks.lake.parquet import write_parquet
 from tasks.reading.csv_file import read_csv
 from tasks.reading.files import read_files
@@ -35,7 +35,8 @@ def land(
     """Land the source of a run date in the lake, with its manifest (docs/contract.md#bronze).
 
     `on_rows` hears how many more rows were read. Both files are replaced, or neither is touched;
-    the manifest is there only when the data it describes is.
+    the manifest is there only when the data it describes is. Another delivery of the date that was
+    there before is kept (docs/contract.md#kept).
     Raises SourceMissingError, SourceUnreadableError, SchemaDriftError, ConfigurationError.
     """
     started = time.perf_counter()
@@ -56,6 +57,7 @@ def land(
         schema = pl.Schema(dict.fromkeys(unique_labels(source.labels), pl.String()))
         with lake.writing(key) as uri:
             write_parquet(counted(), schema, uri, lake)
+            keep_earlier(entity.name, run_date, lake, source.bytes.fingerprint)
             lake.delete(manifest_key)
     manifest = {
         "entity": entity.name,

@@ -13,6 +13,7 @@ VOLATILE = {
     "quarantined_at",
     "flow_run_id",
     "loaded_at",
+    "static_as_of",
     "built_loaded_at",
     "updated_at",
     "ingest_seconds",

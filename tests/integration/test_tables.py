@@ -48,6 +48,7 @@ def test_the_ledger_has_the_declared_columns(resources: Resources) -> None:
         "WHERE table_schema = 'ops' AND table_name = 'ledger'",
     )
     own = {"entity", "run_date", "bronze_fingerprint", "flow_run_id", "loaded_at"}
+    own |= {"static_as_of", "recorded"}
     assert {name for (name,) in found} - own == set(ledger_columns("count", "static", "seconds"))
 
 

@@ -21,6 +21,7 @@ from blocks.errors import (
 from blocks.resources import Resources
 from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS, SM_COMPLAINTS, WEB_COMPLAINTS
 from tasks.entities.model import Entity
+from tasks.lake.bronze import landed
 from tasks.reading.land import land
 
 DAY = date(2025, 11, 20)
@@ -126,11 +127,34 @@ def test_messages_show_few_labels_and_cut_them(resources: Resources) -> None:
 
 def test_landing_again_replaces_both_files(resources: Resources) -> None:
     put(resources, CUSTOMERS, PEOPLE + "1,a,M,,,,\n2,b,F,,,,\n")
-    land(CUSTOMERS, DAY, resources)
+    first = land(CUSTOMERS, DAY, resources)
+    assert land(CUSTOMERS, DAY, resources).fingerprint == first.fingerprint
+    assert len(lake_files(resources)) == 2
     put(resources, CUSTOMERS, PEOPLE + "3,c,M,,,,\n")
     again = land(CUSTOMERS, DAY, resources)
     assert bronze_rows(resources, again.key)["customer_id"].to_list() == ["3"]
     assert manifest(resources, CUSTOMERS)["fingerprint"] == again.fingerprint
+
+
+def test_another_delivery_keeps_the_earlier_one(resources: Resources) -> None:
+    put(resources, CUSTOMERS, PEOPLE + "1,a,M,,,,\n")
+    first = land(CUSTOMERS, DAY, resources)
+    put(resources, CUSTOMERS, PEOPLE + "2,b,F,,,,\n")
+    second = land(CUSTOMERS, DAY, resources)
+    for bronze, key in ((first, "1"), (second, "2")):
+        found = landed("customers", DAY, resources.lake, bronze.fingerprint)
+        assert found.fingerprint == bronze.fingerprint
+        assert bronze_rows(resources, found.key)["customer_id"].to_list() == [key]
+    assert landed("customers", DAY, resources.lake).key == second.key
+    with pytest.raises(SourceMissingError, match="is of another delivery than was loaded"):
+        landed("customers", DAY, resources.lake, "f" * 64)
+
+
+def test_a_manifest_without_its_file_stops_no_landing(resources: Resources) -> None:
+    put(resources, CUSTOMERS, PEOPLE + "1,a,M,,,,\n")
+    resources.lake.delete(land(CUSTOMERS, DAY, resources).key)
+    put(resources, CUSTOMERS, PEOPLE + "2,b,F,,,,\n")
+    land(CUSTOMERS, DAY, resources)
     assert len(lake_files(resources)) == 2
 
 

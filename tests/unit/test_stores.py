@@ -100,6 +100,7 @@ VERBS: dict[str, Callable[[LocalStore], object]] = {
     "local_copy": lambda store: store.local_copy("a.parquet", store.root),
     "read": lambda store: store.read("a.parquet"),
     "write": lambda store: store.write("a.parquet", b""),
+    "copy": lambda store: store.copy("a.parquet", "b.parquet"),
     "delete": lambda store: store.delete("a.parquet"),
     "sink": lambda store: sink(store, "a.parquet"),
     "scan": lambda store: scan(store, "a.parquet"),

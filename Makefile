@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs screenshots clean
+.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs screenshots clean tidy
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -76,8 +76,12 @@ screenshots: .venv/run ## take the README's pictures again, in Debian's Chromium
 		$(AS_ROOT) apt-get install -qq --no-install-recommends chromium fonts-dejavu-core; }
 	@$(BIN)/python docs/screenshots/take.py
 
+HOME_FOLDER = $(or $(CORETELECOMS_HOME),$(shell sed -n 's/^CORETELECOMS_HOME=//p' .env 2>/dev/null),.coretelecoms)
 clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
-	rm -rf .coretelecoms
+	rm -rf $(addprefix "$(HOME_FOLDER)"/,lake sources postgres dbt logs)
+
+tidy: .venv/run ## say what is older than it is kept, and bytes; ARGS=--yes removes it
+	@$(BIN)/python -m flows.tidy $(ARGS)
 
 # .venv/<stamp> says what is installed; a changed lock file installs again.
 .venv/uv: requirements/uv.txt

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -27,6 +28,8 @@ LASTING = ANY | {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
         "prefect.server.concurrency.lease_storage.filesystem"
     ),
+    # old flow runs go, with their task runs, logs and artifacts (CORETELECOMS_KEEP_LOGS).
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
 }
 TEMPORARY = ANY | {
     # Prefect's own log goes to its server alone, but for why one doesn't start.
@@ -118,8 +121,14 @@ def _without_login(url: str | None) -> str | None:
 
 def main() -> None:
     """`python -m blocks.server`: `prefect server start`, with its options."""
-    tell(LASTING)
+    from blocks.settings import settings
+
     try:
+        kept = timedelta(days=settings().keep_logs)
+        tell(
+            LASTING
+            | {"PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(kept.total_seconds())}
+        )
         keep_to_one_connection(temporary=False)
     except ConfigurationError as error:
         raise SystemExit(str(error)) from None

@@ -82,6 +82,29 @@ class Settings(BaseSettings):
         description="Wait before the first retry of a transient error; "
         "the second waits twice as long.",
     )
+    keep_bronze: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days that `flows.tidy` leaves of the channels' bronze files, by run date. "
+        "Default: all.",
+    )
+    keep_silver: int = Field(
+        default=14,
+        ge=0,
+        description="Days that it leaves of silver, problems and rejects, "
+        "which can be made again from bronze.",
+    )
+    keep_rejected: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days that it leaves of quarantine, field problems and rejected deliveries "
+        "in the database. Default: all.",
+    )
+    keep_logs: int = Field(
+        default=30,
+        ge=1,
+        description="Days that it leaves of dbt's logs and of flow runs in Prefect's database.",
+    )
     task_runner: Literal["threads", "dask"] = Field(
         default="threads",
         description="Where a run's tasks run: threads, or a Dask cluster (extra `dask`).",

@@ -34,13 +34,17 @@ class LocalStore:
         return str(self.root / key)
 
     def keys(self, prefix: str) -> list[str]:
+        return list(self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
         start = self.root / f"{prefix}*"
         with self.translating(prefix):
             if not start.parent.is_dir():
-                return []
+                return {}
             entries = start.parent.glob(f"{_literal(start.name[:-1])}*")
             files = (f for e in entries for f in (e.rglob("*") if e.is_dir() else (e,)))
-            return sorted(f.relative_to(self.root).as_posix() for f in files if f.is_file())
+            found = ((f.relative_to(self.root).as_posix(), f) for f in files if f.is_file())
+            return {key: file.stat().st_size for key, file in sorted(found)}
 
     def local_copy(self, key: str, spool: Path) -> Path:
         path = self.root / key

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -131,11 +132,15 @@ class S3Store:
         return f"{self.url}/{key}".rstrip("/")
 
     def keys(self, prefix: str) -> list[str]:
+        return list(self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
         with self.translating(prefix):
             pages = self.access.client().get_paginator("list_objects_v2")
             found = pages.paginate(Bucket=self.bucket, Prefix=self._name(prefix))
             cut = len(self._name(""))
-            return [each["Key"][cut:] for page in found for each in page.get("Contents", ())]
+            objects = chain.from_iterable(page.get("Contents", ()) for page in found)
+            return {each["Key"][cut:]: each["Size"] for each in objects}
 
     def local_copy(self, key: str, spool: Path) -> Path:
         path = spool / Path(key).name

@@ -26,6 +26,9 @@ class Store(Protocol):
     def keys(self, prefix: str) -> list[str]:
         """The objects whose key begins so, in the order of their keys."""
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The objects whose key begins so, in the same order, each with its bytes."""
+
     def local_copy(self, key: str, spool: Path) -> Path:
         """A local file with the object's bytes: the file itself, or a download into `spool`."""
 

@@ -61,6 +61,17 @@ def at_work(dsn: str, *parts: object, wait: bool = False) -> Iterator[Connection
                 connection.execute("SELECT pg_advisory_unlock(%s)", [key(*parts)])
 
 
+@contextmanager
+def free(connection: Connection, *parts: object) -> Iterator[bool]:
+    """Hold the lock named by `parts` during the block if nobody else does; whether it is so."""
+    taken = connection.execute("SELECT pg_try_advisory_lock(%s)", [key(*parts)]).fetchone()
+    try:
+        yield taken == (True,)
+    finally:
+        if taken == (True,):
+            connection.execute("SELECT pg_advisory_unlock(%s)", [key(*parts)])
+
+
 class Lock:
     """A lock that is taken once, if at all, and kept until it is released."""
 

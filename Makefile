@@ -29,7 +29,7 @@ ALL := -n logical --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
 test: .venv/dev ## run all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
 
-test-real: .venv/dev ## tests on Debian's own PostgreSQL and PgBouncer (installed if need be)
+test-real: .venv/dev .venv/spark ## tests on Debian's PostgreSQL and PgBouncer, and of what Spark writes
 	@test -x /usr/sbin/pgbouncer -a -d /usr/lib/postgresql || { $(AS_ROOT) apt-get update -qq && \
 		$(AS_ROOT) apt-get install -qq --no-install-recommends postgresql pgbouncer; }
 	$(BIN)/python -m pytest tests/real
@@ -49,6 +49,7 @@ lock: .venv/uv ## resolve pyproject.toml again into requirements/*.lock
 		pyproject.toml -o requirements/dev.lock
 	$(COMPILE) --upgrade --extra bench -c requirements/dev.lock \
 		pyproject.toml -o requirements/bench.lock
+	echo pyspark | $(COMPILE) --upgrade - -o requirements/spark.lock
 
 bench: .venv/bench ## take all measurements (about 45 minutes), into docs/performance.md
 	$(BIN)/python -m bench.load
@@ -99,6 +100,14 @@ tidy: .venv/run ## say what is older than it is kept, and bytes; ARGS=--yes remo
 .venv/dev: .venv/run requirements/dev.lock
 	@echo "Installing what tests and linters need …"
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.venv/spark: .venv/uv requirements/spark.lock
+	@echo "Installing Spark, for its tests alone …"
+	@command -v java >/dev/null || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -qq --no-install-recommends default-jre-headless; }
+	@rm -rf $@
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/spark.lock --target $@
 	@touch $@
 
 .venv/bench: .venv/dev requirements/bench.lock

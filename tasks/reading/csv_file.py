@@ -253,12 +253,15 @@ def _exactly(
                 yield _frame(rows, names)
                 rows = []
     except csv.Error as error:
-        what = f"Not CSV: {error}"
-        if "unexpected end" in str(error):
+        what, todo = f"Not CSV: {error}", ""
+        if "expected after" in str(error):
+            what = 'Not CSV: a quote within a value stands alone, or is written as \\"'
+            todo = "write each quote within a value twice (in Spark: escape='\"')"
+        elif "unexpected end" in str(error):
             what = "The file was cut off: a quoted value is not closed"
         elif "field limit" in str(error):
             what = f"A value is over {MAX_VALUE >> 20} million characters, or its quote not closed"
-        raise unreadable_at(what, where, first) from None
+        raise unreadable_at(what, where, first, todo) from None
     if rows:
         yield _frame(rows, names)
 

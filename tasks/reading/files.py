@@ -41,15 +41,16 @@ def read_files(
             "leave those of one format there",
         )
     with TemporaryDirectory(prefix="coretelecoms-") as folder:
+        labels = () if shape.is_folder else columns
         opened = (
-            _read(store, key, declared, columns, Path(folder, str(number)))
+            _read(store, key, declared, labels, Path(folder, str(number)))
             for number, key in enumerate(shape.parts)
         )
         if not shape.is_folder:
             yield next(opened)
         elif formats <= {"json", "ndjson"}:
             # what is null in a whole part may be named in another.
-            yield _joined(store, shape, opened, Spool(folder, "parts"))
+            yield _joined(store, shape, opened, columns, Spool(folder, "parts"))
         else:
             yield _one_after_another(store, shape, opened)
 
@@ -144,7 +145,9 @@ def _refuse_other_columns(first: Source, part: Source) -> None:
         )
 
 
-def _joined(store: Store, shape: Shape, opened: Iterator[Source], spool: Spool) -> Source:
+def _joined(
+    store: Store, shape: Shape, opened: Iterator[Source], columns: Sequence[str], spool: Spool
+) -> Source:
     """Parts of which each may leave out columns that it has no value for."""
     total = _Total()
     labels: dict[str, None] = {}
@@ -153,5 +156,6 @@ def _joined(store: Store, shape: Shape, opened: Iterator[Source], spool: Spool) 
         for frame in part.frames:
             spool.add(frame)
         total.add(part)
-    frames = completed(spool.frames(), list(labels))
-    return Source(store.uri(shape.key), total, list(labels), frames, parts=total.parts)
+    names = list(labels) or list(columns)
+    frames = completed(spool.frames(), names)
+    return Source(store.uri(shape.key), total, names, frames, parts=total.parts)

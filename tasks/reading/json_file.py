@@ -20,7 +20,8 @@ from tasks.reading.source import Source, looks_like, measured, other_than, unrea
 def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> Source:
     """A JSON file in UTF-8, opened: `where` is its address for people.
 
-    `columns` are the labels of a day without records, which names none itself.
+    `columns` are the labels of a day without records, which names none itself; a part of a folder
+    has none, and may be empty.
     Raises SourceUnreadableError, SchemaDriftError.
     """
     content = measured(blocks)
@@ -31,14 +32,14 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
         return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
     text = decoded(data, where)
     del data  # not held with the text while that is parsed
-    if not text.strip():
+    if columns and not text.strip():
         raise unreadable(
             "The file is empty",
             where,
             "a day without rows is the array []; ask the source's owner for the file",
         )
     try:
-        document = _parsed(text, where)
+        document = _parsed(text, where) if text.strip() else []
         values = {name: [] for name in columns} if document == [] else _columns(document, where)
         frame = frame_of(values, where)
     except RecursionError:

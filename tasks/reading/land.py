@@ -132,5 +132,5 @@ def _opened(entity: Entity, run_date: date, resources: Resources) -> Iterator[So
             return
         (store, key), exact = resources.located(url), True
     shape = find(store, key, exact=exact)
-    with read_files(store, shape, declared, [f.name for f in entity.fields]) as source:
+    with read_files(store, shape, declared, [f.source_label for f in entity.fields]) as source:
         yield source

@@ -14,7 +14,8 @@ def read_ndjson(blocks: Iterable[bytes], where: str, columns: Sequence[str], fol
     """Records of a stream, opened: what the first ones don't name, a later one may.
 
     So all are parsed before the first is given; `folder` keeps what is too much for memory.
-    `columns` are the labels of a day without records. Raises SourceUnreadableError.
+    `columns` are the labels of a day without records; a part of a folder has none, and may be
+    empty. Raises SourceUnreadableError.
     """
     content = measured(blocks)
     spool = Spool(folder, "records")
@@ -27,7 +28,7 @@ def read_ndjson(blocks: Iterable[bytes], where: str, columns: Sequence[str], fol
             raise unreadable("Not a table: the JSON is nested too deep", where) from None
         labels.update(dict.fromkeys(values))
         spool.add(frame)
-    if not content.size:
+    if columns and not content.size:
         raise unreadable("The file is empty", where)
     names = list(labels) or list(columns)
     return Source(where, content, names, completed(spool.frames(), names))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blocks.errors import ConfigurationError
+from blocks.errors import ConfigurationError, SourceMissingError
 from blocks.stores.store import Store
 from tasks.reading.source import unreadable
 
@@ -21,6 +21,9 @@ ENDINGS = {
     for packed in ("", *PACKED)
     if not (packed and kind == "parquet")
 }
+
+# where Spark and Hadoop keep what they haven't put in its place yet.
+_UNFINISHED = "_temporary"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def find(store: Store, key: str, *, exact: bool = False) -> Shape:
     """The shape in which the source of this key is there: docs/contract.md#shapes.
 
     `exact`: the key's ending isn't one of several that are looked for. Nothing found gives the key
-    itself. Raises SourceUnreadableError when there are two shapes, or a folder without parts.
+    itself. Raises SourceUnreadableError when there are two shapes, or a folder without parts;
+    SourceMissingError while a folder is being written.
     """
     stem = key if exact else key.removesuffix(ending(key))
     endings = {"": key, **dict.fromkeys([] if exact else ENDINGS, "")}
@@ -63,6 +67,13 @@ def find(store: Store, key: str, *, exact: bool = False) -> Shape:
         rest, slash, inside = name[len(stem) :].partition("/")
         if rest.lower() not in endings or not (slash or exact or rest):
             continue
+        if inside.startswith(f"{_UNFINISHED}/"):
+            raise SourceMissingError(
+                "The folder is still being written: not all of its parts are there",
+                where=store.uri(stem + rest + slash),
+                todo=f"wait until its writer is done; if that has died, remove {_UNFINISHED} "
+                "there and let it write again",
+            )
         parts = shapes.setdefault(stem + rest + slash, [])
         # what Spark and Hadoop put there for themselves, and a folder's own mark.
         if not slash or (inside and not any(p.startswith(("_", ".")) for p in inside.split("/"))):

@@ -1,11 +1,11 @@
 """A day as real tools write it, loaded: the tables hold what the oracle makes of the plain text.
 
-docs/sources.md has what each of them writes.
+docs/sources.md has what each of them writes; tests/real/test_spark.py does the same with Spark.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,90 +14,31 @@ import psycopg
 import pytest
 
 from blocks.resources import Resources
-from tasks.cleaning.silver import refine
-from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS, WEB_COMPLAINTS
-from tasks.entities.model import Entity, File
-from tasks.entities.references import Loaded
-from tasks.loading.day import load_day
+from tasks.entities.contracts import AGENTS, CALL_LOGS, WEB_COMPLAINTS
+from tasks.entities.model import File
 from tasks.loading.static import load_static
-from tasks.reading.land import land
 from tests import oracle
-from tests.comparison import WEB_FORMS, same, start_afresh, stored
-from tests.oracle import Outcome
-
-DAY = date(2025, 11, 20)
-KNOWN_CUSTOMERS, KNOWN_AGENTS = ["1319", "1320"], ["7", "1001"]
-LABELS = {
-    "call_id": "call ID",
-    "customer_id": "customeR iD",
-    "complaint_category": "COMPLAINT_catego ry",
-    "agent_id": "agent ID",
-    "call_start_time": "call_start_time",
-    "call_end_time": "call_end_time",
-    "resolution_status": "resolutionstatus",
-    "call_logs_generation_date": "callLogsGenerationDate",
-}
-
-
-def _at(hour: int, minute: int, microsecond: int = 0) -> datetime:
-    return datetime(2025, 11, 20, hour, minute, 0, microsecond, tzinfo=UTC)
-
-
-# what a person would say of the day; numbers are numbers, and a gap makes a column one of floats.
-CALLS: list[dict[str, Any]] = [
-    {
-        "call_id": 100_000 + number,
-        "customer_id": (1319, 1320, 5)[number % 3],  # nobody is 5
-        "complaint_category": ("Payments", "network FAILURE ", None, "a\rb")[number % 4],
-        "agent_id": None if number == 3 else (7, 1001)[number % 2],
-        "call_start_time": _at(10, number),
-        "call_end_time": None if number == 4 else _at(11, number, 250_000 if number == 5 else 0),
-        "resolution_status": ("Resolved", 'said "soon",\nor\rnever', "Blocked")[number % 3],
-        "call_logs_generation_date": DAY,
-    }
-    for number in range(12)
-]
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat(" ")
-    return None if value is None else str(value)
-
-
-PLAIN = [{column: _text(value) for column, value in call.items()} for call in CALLS]
-EXPECTED = oracle.interpret("call_logs", PLAIN, KNOWN_CUSTOMERS, KNOWN_AGENTS)
+from tests.comparison import WEB_FORMS, stored
+from tests.writers import (
+    CALLS,
+    DAY,
+    EXPECTED,
+    KNOWN_AGENTS,
+    KNOWN_CUSTOMERS,
+    LABELS,
+    PLAIN,
+    check,
+    know,
+    place,
+    refined,
+    text_of,
+)
 
 
 @pytest.fixture
 def known(resources: Resources) -> Resources:
     """A database that knows the customers and agents."""
-    start_afresh(resources)
-    for entity, keys in ((CUSTOMERS, KNOWN_CUSTOMERS), (AGENTS, KNOWN_AGENTS)):
-        labels = [f.source_label for f in entity.fields]
-        text = "\n".join([",".join(labels), *(key + "," * (len(labels) - 1) for key in keys)])
-        resources.source.write(entity.source_on(DAY), text.encode())
-        load_static(entity, _refined(entity, resources), resources)
-    return resources
-
-
-def _refined(entity: Entity, resources: Resources) -> Any:
-    return refine(entity, land(entity, DAY, resources), resources)
-
-
-def check(entity: Entity, resources: Resources, expected: Outcome) -> None:
-    """Load the day: rows and counts are the oracle's."""
-    loaded: Loaded = load_day(entity, _refined(entity, resources), resources)
-    with psycopg.connect(resources.warehouse_dsn) as connection:
-        dated = {key: row | {"run_date": DAY} for key, row in expected.conformed.items()}
-        same(stored(connection, entity.name, DAY), dated)
-    same({name: getattr(loaded, name) for name in expected.counts}, expected.counts)
-
-
-def place(resources: Resources, ending: str) -> Path:
-    path = Path(resources.source.uri(CALL_LOGS.source_on(DAY))).with_suffix(ending)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    return know(resources)
 
 
 def zoned(frame: Any) -> Any:
@@ -162,16 +103,6 @@ def polars_frame() -> pl.DataFrame:
     return pl.DataFrame(CALLS).rename(LABELS)
 
 
-def spark(frame: pl.DataFrame, path: Path) -> None:
-    """A folder as Spark leaves it."""
-    path.mkdir()
-    for number, at in enumerate(range(0, frame.height, 5)):
-        name = f"part-{number:05}-4b1c7f0e-2d5a-4a3e-9a55-8b6f5d1c2e3f-c000.snappy.parquet"
-        frame[at : at + 5].write_parquet(path / name, compression="snappy")
-        (path / f".{name}.crc").write_bytes(b"crc\0")
-    (path / "_SUCCESS").touch()
-
-
 @pytest.mark.parametrize(
     ("ending", "write"),
     [
@@ -185,7 +116,6 @@ def spark(frame: pl.DataFrame, path: Path) -> None:
             lambda f, p: f.with_columns(pl.col("agent ID").cast(pl.Float64)).write_parquet(p),
             id="parquet of floats",
         ),
-        pytest.param(".parquet", spark, id="parts as Spark names them"),
     ],
 )
 def test_polars(ending: str, write: Callable[[pl.DataFrame, Path], Any], known: Resources) -> None:
@@ -235,7 +165,7 @@ def test_excel_with_semicolons_by_its_declaration(known: Resources) -> None:
     excel = replace(AGENTS, source=semicolons)
     text = 'iD;NamE;experience;state\r\n1;"Zoë;Š€";Senior;Ohio\r\n2;ÉLODIE;intern;\r\n'
     known.source.write("agents/excel.csv", text.encode("cp1252"))
-    load_static(excel, _refined(excel, known), known)
+    load_static(excel, refined(excel, known), known)
     with psycopg.connect(known.warehouse_dsn) as connection:
         names = {key: row["name"] for key, row in stored(connection, "agents").items()}
     assert names == {"1": "Zoë;Š€", "2": "Élodie", "7": None, "1001": None}
@@ -291,7 +221,7 @@ def test_postgresqls_own_types(keys: str, moments: str, known: Resources) -> Non
         else ("2025-11-20", "2025-11-20")
     )
     plain = [
-        {c: _text(v) for c, v in row.items()}
+        {c: text_of(v) for c, v in row.items()}
         | {"request_date": days[0], "resolution_date": days[1]}
         for row in rows
     ]

@@ -74,7 +74,7 @@ def landed(resources: Resources) -> tuple[Bronze, list[tuple[Any, ...]], dict[st
         pytest.param(["a.JSONL.zst"], "a.JSONL.zst", ["a.JSONL.zst"], id="another format"),
         pytest.param(["a/2.csv", "a/1.csv"], "a/", ["a/1.csv", "a/2.csv"], id="a folder"),
         pytest.param(
-            ["a.csv/_SUCCESS", "a.csv/.part-0.csv.crc", "a.csv/_temporary/0/x.csv", "a.csv/part-0"],
+            ["a.csv/_SUCCESS", "a.csv/.part-0.csv.crc", "a.csv/_x/0/y.csv", "a.csv/part-0"],
             "a.csv/",
             ["a.csv/part-0"],
             id="a folder as Spark names it",
@@ -117,6 +117,14 @@ def test_a_folder_without_parts_is_refused(tmp_path: Path) -> None:
     LocalStore(tmp_path).write("a.csv/_SUCCESS", b"")
     with pytest.raises(SourceUnreadableError, match="holds no part"):
         find(LocalStore(tmp_path), "a.csv")
+
+
+def test_a_folder_that_is_being_written_is_not_there_yet(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for name in ("a.csv/part-0.csv", "a.csv/_temporary/0/task_1/part-1.csv"):
+        store.write(name, b"x")
+    with pytest.raises(SourceMissingError, match=r"still being written.*a\.csv"):
+        find(store, "a.csv")
 
 
 def test_nothing_there_is_a_missing_source(resources: Resources) -> None:
@@ -211,6 +219,16 @@ def test_parts_of_json_may_leave_out_what_is_null(ending: str, resources: Resour
     # in the first part no row has an experience, as Spark writes it: the column isn't there.
     put(resources, **{f"agents/0.{ending}": ndjson(ROWS[1]), f"agents/1.{ending}": ndjson(*ROWS)})
     assert landed(resources)[1] == [ROWS[1], *ROWS]
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "json", "json.gz"])
+def test_a_part_of_json_may_be_empty(ending: str, resources: Resources) -> None:
+    # as Spark writes the first one when a filter left nothing of it.
+    pack = gzip.compress if ending.endswith(".gz") else bytes
+    put(resources, **{f"agents/0.{ending}": pack(b"")})
+    assert land(AGENTS, DAY, resources).rows == 0
+    put(resources, **{f"agents/1.{ending}": pack(ndjson(*ROWS))})
+    assert landed(resources)[1] == ROWS
 
 
 def test_records_by_the_line(resources: Resources) -> None:

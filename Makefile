@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs screenshots clean tidy
+.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots clean tidy
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ dbt-docs: .venv/run ## write the warehouse's documentation, one page to open in 
 
 server: .venv/run ## start Prefect's server with its UI, on http://127.0.0.1:4200
 	$(BIN)/python -m blocks.server $(ARGS)
+
+commands: .venv/run ## write docs/commands.md again, from the commands' own options
+	$(BIN)/python docs/commands.py
 
 screenshots: .venv/run ## take the README's pictures again, in Debian's Chromium (installed if missing)
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { $(AS_ROOT) apt-get update -qq && \

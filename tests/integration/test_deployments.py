@@ -37,6 +37,8 @@ from tests.integration.snapshot import differing, snapshot
 FIRST, SECOND, *LATER = (date(2025, 11, day) for day in (20, 21, 22, 23))
 AUTOMATIONS = yaml.safe_load((ROOT / "blocks/automations.yaml").read_text())["automations"]
 
+NOTHING_DUE = "CoreTelecoms: no daily run for more than a day"  # fires without a schedule, too
+
 
 class Api:
     """What the server knows."""
@@ -194,6 +196,8 @@ def impatient(api: Api, deployed: str) -> list[str]:
         automation["name"] += ", nothing due"
         automation["trigger"]["match_related"]["prefect.resource.name"] = "nobody's"
         api.post("/automations/", **automation)
+        if wanted["name"] == NOTHING_DUE:
+            names.append(automation["name"])
     return names
 
 
@@ -297,6 +301,31 @@ def test_the_automations_fire(
     assert fired() == wanted
     wait_for(lambda: happened <= set(channel.texts), "the messages", log)
     assert set(channel.texts) == happened  # the impatient ones have nobody to send them to
+
+
+def test_each_completed_run_gives_a_day_more(
+    server: Server, api: Api, two_runs: list[dict[str, Any]]
+) -> None:
+    """The alert that needs no run to be due counts from the last run that completed."""
+
+    def counting_from() -> datetime:
+        with sqlite3.connect(server.prefect_database) as database:
+            ((start,),) = database.execute(
+                "SELECT start FROM automation_bucket JOIN automation ON automation.id = "
+                "automation_id WHERE name = ?",
+                (NOTHING_DUE,),
+            )
+        return datetime.fromisoformat(start).replace(tzinfo=UTC)
+
+    def completed() -> datetime:
+        return max(
+            datetime.fromisoformat(event["occurred"])
+            for event in api.events("prefect.flow-run.Completed")
+            if "coretelecoms" in [other.get("prefect.resource.name") for other in event["related"]]
+        )
+
+    log = server.folder / "server.log"
+    wait_for(lambda: counting_from() == completed(), "the last run", log)
 
 
 def test_a_backfill_shares_its_days(

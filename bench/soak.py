@@ -1,0 +1,210 @@
+"""What grows while days go by: memory, open files, connections, Prefect's database, planning time.
+
+`python -m bench.soak [--days 365] [--runs 365] [--every 5] [--folder DIR]` loads so many days of
+sample data in one process, then so many in a process each, all on one Prefect server. It prints a
+line every few days, and writes all of them to DIR/soak.json, which DIR keeps with the logs. Linux.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from bench.figures import machine
+from blocks import embedded
+
+MIB = 2**20
+PLANNED = {
+    "one_day_ms": "SELECT count(*) FROM conformed.call_logs WHERE run_date = %s",
+    "all_days_ms": "SELECT count(*) FROM conformed.call_logs WHERE call_id = 'none'",
+}
+
+
+@dataclass
+class Reading:
+    """How things are after so many days; memory is resident, in MiB."""
+
+    part: str
+    days: int
+    minutes: float
+    process_mib: float
+    process_files: int
+    server_mib: float
+    server_files: int
+    connections: int
+    prefect_database_mib: float
+    one_day_ms: float
+    all_days_ms: float
+
+
+class Soak:
+    """One home, one PostgreSQL, one Prefect server, and what is read from them."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder, self.every = folder, every
+        self.readings: list[Reading] = []
+        self.began = time.monotonic()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.api = f"http://127.0.0.1:{port}/api"
+        self.environment = os.environ | {
+            "CORETELECOMS_HOME": str(folder / "home"),
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_API_URL": self.api,
+        }
+        (folder / "home").mkdir(exist_ok=True)
+        self.dsn = embedded.start(folder / "home")
+        self.prefect = self.start("server", "blocks.server", "--port", str(port))
+        while not self.answers():
+            time.sleep(1)
+        self.first = datetime.now(UTC).date() - timedelta(days=1000)
+
+    def answers(self) -> bool:
+        """Whether Prefect's server takes requests yet."""
+        try:
+            return httpx.get(f"{self.api}/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def start(self, log: str, module: str, *options: str) -> "subprocess.Popen[bytes]":
+        """A module as a process of its own, its output added to a log."""
+        with (self.folder / f"{log}.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *options],
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def one_process(self, days: int) -> None:
+        """Load so many days in one process."""
+        last = self.first + timedelta(days=days - 1)
+        span = ("--from", str(self.first), "--to", str(last), "--plain")
+        process = self.start("one-process", "flows.backfill", *span)
+        seen = 0
+        while process.poll() is None:
+            time.sleep(1)
+            days_in = self.loaded()
+            if days_in > seen and days_in % self.every == 0:
+                self.read("one process", days_in, process.pid)
+            seen = days_in
+        if process.returncode:
+            raise RuntimeError(f"it ended with {process.returncode}: {self.folder}")
+
+    def single_runs(self, runs: int) -> None:
+        """Load so many days, each in a process of its own: its memory is the most it had."""
+        for number in range(1, runs + 1):
+            day = self.first + timedelta(days=self.loaded())
+            process = self.start("single-runs", "flows.daily", "--run-date", str(day), "--plain")
+            size, files = 0.0, 0
+            while process.poll() is None:
+                now, open_now = of_process(process.pid)
+                size, files = max(size, now), max(files, open_now)
+                time.sleep(0.5)
+            if process.returncode:
+                raise RuntimeError(f"{day} ended with {process.returncode}: {self.folder}")
+            if number % self.every == 0 or number == 1:
+                self.read("single runs", number, None, (size, files))
+
+    def loaded(self) -> int:
+        """Days that have a dbt build behind them."""
+        with psycopg.connect(self.dsn) as connection:
+            there = connection.execute("SELECT to_regclass('analytics.built_run_dates')").fetchone()
+            if not there or there[0] is None:
+                return 0
+            query = "SELECT count(DISTINCT run_date) FROM analytics.built_run_dates"
+            found = connection.execute(query).fetchone()
+        return int(found[0]) if found else 0
+
+    def read(
+        self, part: str, days: int, process: int | None, peak: tuple[float, int] = (0.0, 0)
+    ) -> None:
+        """Add a reading, print it, keep all of them."""
+        size, files = of_process(process) if process else peak
+        server_size, server_files = of_process(self.prefect.pid)
+        database = sum(f.stat().st_size for f in (self.folder / "prefect").glob("prefect.db*"))
+        with psycopg.connect(self.dsn, application_name="soak") as connection:
+            others = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND application_name <> 'soak'"
+            ).fetchone()
+            times = {}
+            for name, query in PLANNED.items():
+                values = [self.first] if "%s" in query else None
+                plan = connection.execute(f"EXPLAIN (SUMMARY, FORMAT json) {query}", values)
+                (described,) = plan.fetchone() or ([{}],)
+                times[name] = round(float(described[0]["Planning Time"]), 2)
+        reading = Reading(
+            part=part,
+            days=days,
+            minutes=round((time.monotonic() - self.began) / 60, 1),
+            process_mib=size,
+            process_files=files,
+            server_mib=server_size,
+            server_files=server_files,
+            connections=others[0] if others else 0,
+            prefect_database_mib=round(database / MIB, 1),
+            **times,
+        )
+        if not self.readings:
+            self.say(asdict(reading))
+        self.say(asdict(reading).values())
+        self.readings.append(reading)
+        content = {"machine": machine(), "readings": [asdict(each) for each in self.readings]}
+        (self.folder / "soak.json").write_text(json.dumps(content, indent=1) + "\n")
+
+    @staticmethod
+    def say(cells: Iterable[object]) -> None:
+        """Print a line of the table."""
+        sys.stdout.write(" | ".join(map(str, cells)) + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """End Prefect's server; PostgreSQL ends with this process."""
+        self.prefect.terminate()
+        self.prefect.wait()
+
+
+def of_process(process: int) -> tuple[float, int]:
+    """A process's resident memory (MiB) and open files; zeros once it has ended."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        files = len(list(Path(f"/proc/{process}/fd").iterdir()))
+    except (OSError, IndexError):
+        return 0.0, 0
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / MIB, 1), files
+
+
+def main() -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--days", type=int, default=365, help="in one process; 0: none")
+    options.add_argument("--runs", type=int, default=365, help="in a process each; 0: none")
+    options.add_argument("--every", type=int, default=5, help="days between two lines")
+    options.add_argument("--folder", type=Path, help="default: a new one in the temporary folder")
+    given = options.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    with closing(Soak(folder.resolve(), given.every)) as soak:
+        if given.days:
+            soak.one_process(given.days)
+        if given.runs:
+            soak.single_runs(given.runs)
+
+
+if __name__ == "__main__":
+    main()

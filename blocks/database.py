@@ -109,8 +109,15 @@ def connect(
         raise translated(error, where, conninfo, held_by) from None
 
 
-def refuse_encoding(connection: Connection) -> None:
-    """Raise ConfigurationError for a database that can't hold every character."""
+def refuse_database(connection: Connection) -> None:
+    """Raise ConfigurationError where no run can work: docs/contract.md#refused-databases."""
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+        raise ConfigurationError(
+            "The server is a standby, which is only read",
+            where=address(connection.info.dsn),
+            todo="connect to the primary server (with several hosts in the DSN: "
+            "target_session_attrs=read-write)",
+        )
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise ConfigurationError(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from blocks.database import address, connect, refuse_encoding
+from blocks.database import address, connect, refuse_database
 from blocks.errors import ConfigurationError
 from blocks.pooler import refuse_pooler
 from blocks.samples import WEB_FORMS_SCHEMA
@@ -34,17 +34,13 @@ def _ask(dsn: str, query: str, **given: Any) -> list[tuple[Any, ...]]:
 
 def _server(dsn: str) -> str:
     with connect(dsn, purpose="check") as connection:
-        refuse_encoding(connection)
+        refuse_database(connection)
         version = connection.info.server_version
-        standby, read_only = connection.execute(
-            "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
-        ).fetchall()[0]
+        read_only = connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
     what = todo = ""
     if version < OLDEST:
         what = f"PostgreSQL {version // 10_000} is too old"
         todo = f"use PostgreSQL {OLDEST // 10_000} or newer"
-    elif standby:
-        what, todo = "The server is a standby: it is only read", "connect to the primary"
     elif read_only:
         what = "Transactions are read-only there"
         todo = "ALTER ROLE … or ALTER DATABASE … SET default_transaction_read_only = off"

@@ -3,6 +3,8 @@
 import ctypes
 import re
 import select
+import socket
+import struct
 import sys
 from contextlib import suppress
 from typing import Any
@@ -29,7 +31,7 @@ def not_connected(error: psycopg.Error, conninfo: str, where: str) -> CoreTeleco
     """Why there is no connection."""
     # libpq gives no code for it; what it says is for people.
     said = f": {line}" if (line := _said(str(error), conninfo)) else ""
-    code = error.sqlstate or _code_of_refusal(conninfo) or ""
+    code, tls = (error.sqlstate, False) if error.sqlstate else _refusal(conninfo)
     wanted = getattr(error.pgconn, "needs_password", False)
     if code.startswith(("28", "3D")) or wanted:
         return ConfigurationError(
@@ -40,11 +42,18 @@ def not_connected(error: psycopg.Error, conninfo: str, where: str) -> CoreTeleco
         )
     if code:
         return _translated(code, said, where)
+    if tls:
+        return ConfigurationError(
+            f"No TLS connection to PostgreSQL{said}",
+            where=where,
+            todo="fix sslmode, sslrootcert (the file of the authority that signed the server's "
+            "certificate), sslcert or sslkey in the DSN, or the host's name: it has to be the "
+            "certificate's",
+        )
     return DatabaseUnavailableError(
         f"No connection to PostgreSQL{said}",
         where=where,
-        todo="check that the server is up and, if this is about TLS, sslmode and sslrootcert of "
-        "the DSN; then run again: nothing is loaded twice",
+        todo="check that the server is up, then run again: nothing is loaded twice",
     )
 
 
@@ -95,6 +104,14 @@ def _translated(code: str, said: str, where: str) -> CoreTelecomsError:
             todo="connect to the primary server, not to a standby; or take "
             "default_transaction_read_only off the role, the database or the server",
         )
+    if code == "08P01":  # what PgBouncer gives for whatever it refuses
+        return DatabaseUnavailableError(
+            f"The server, or a pooler before it, broke off{said}",
+            where=where,
+            todo="if it is a pooler (PgBouncer), check the database, user and password that it "
+            "knows, and its limits (max_client_conn, query_wait_timeout, query_timeout, "
+            "idle_transaction_timeout), then run again: the transaction was rolled back",
+        )
     if not code or _PASSING.match(code):
         return DatabaseUnavailableError(
             f"PostgreSQL broke off{said or ': the connection was cut'}" + _in_brackets(code),
@@ -124,8 +141,9 @@ def _said(text: str, conninfo: str) -> str:
     return last.replace(str(password), "…") if password else last
 
 
-def _code_of_refusal(conninfo: str) -> str | None:
-    """The SQLSTATE with which a server refuses a connection; None when it gives none.
+def _refusal(conninfo: str) -> tuple[str, bool]:
+    """The SQLSTATE with which a server refuses a connection, "" when it gives none; and whether it
+    is there, but the two of them can't agree on TLS.
 
     psycopg doesn't know it; libpq says it if asked to say codes alone.
     """
@@ -134,28 +152,43 @@ def _code_of_refusal(conninfo: str) -> str | None:
         set_verbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
         connection = pq.PGconn.connect_start(conninfo.encode())
         set_verbosity(connection.pgconn_ptr, _CODES_ALONE)  # type: ignore[attr-defined]
-        _wait(connection)
+        reached = _wait(connection)
         codes = re.findall(r"\s([0-9A-Z]{5})$", connection.get_error_message(), re.MULTILINE)
+        place = (connection.hostaddr.decode(), int(connection.port))
         connection.finish()
-        return codes[-1] if codes else None
-    return None
+        if codes:
+            return codes[-1], False
+        return "", reached == pq.ConnStatus.SSL_STARTUP and _answers(place)
+    return "", False
 
 
 _CODES_ALONE = 3  # PQERRORS_SQLSTATE
 _WAIT_SECONDS = 10.0
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
-def _wait(connection: Any) -> None:
+def _wait(connection: Any) -> pq.ConnStatus:
+    """Until the connection is made or has failed: how far it came."""
     while True:
+        reached = pq.ConnStatus(connection.status)
         state = connection.connect_poll()
         if state == pq.PollingStatus.READING:
             ready = select.select([connection.socket], [], [], _WAIT_SECONDS)
         elif state == pq.PollingStatus.WRITING:
             ready = select.select([], [connection.socket], [], _WAIT_SECONDS)
         else:
-            return
+            return reached
         if not any(ready):
-            return
+            return reached
+
+
+def _answers(place: tuple[str, int]) -> bool:
+    """Whether a server says yes or no to TLS; one that is about to stop, or a proxy without a
+    server behind it, closes the connection instead.
+    """
+    with socket.create_connection(place, _WAIT_SECONDS) as connection:
+        connection.sendall(_SSL_REQUEST)
+        return bool(connection.recv(1))
 
 
 def missing_grants(conninfo: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import task
 
-from blocks.database import connect, refuse_encoding
+from blocks.database import connect, refuse_database
 from blocks.pooler import refuse_pooler
 from blocks.resolving import resolve
 from tasks.loading import tables
@@ -21,7 +21,7 @@ def create_all_tables(platform: str) -> None:
         resources = resolve(platform)
         refuse_pooler(resources.warehouse_dsn)
         with _warehouse(platform) as connection:
-            refuse_encoding(connection)
+            refuse_database(connection)
             tables.create_all_tables(connection)
             lost = tables.lost_days(connection)
         with connect(resources.warehouse_dsn, autocommit=True, purpose="records") as connection:

@@ -1,5 +1,6 @@
 """S3 as a store: boto3 for single objects, Polars' own object store for Parquet."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 KEEP_SECONDS = 600.0  # then credentials are renewed: a role's expire
 PARTS = ".parts"  # below the prefix: what is not whole yet
 COPY_BYTES = 256 << 20  # of one copying request inside S3
+CHECKSUMS = "AWS_REQUEST_CHECKSUM_CALCULATION"
 
 # a session, and the client's parameters (endpoint, region, configuration).
 Connect = Callable[[], tuple["boto3.Session", dict[str, Any]]]
@@ -95,10 +97,17 @@ class Access:
 
 
 def _patient(given: "Config | None") -> "Config":
-    """Retries and timeouts, where the platform block doesn't ask for others."""
+    """Retries, timeouts and checksums, where the platform block doesn't ask for others."""
     from botocore.config import Config
 
-    ours = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=60)
+    ours = Config(
+        retries={"mode": "standard"},
+        connect_timeout=10,
+        read_timeout=60,
+        # boto3's own default, a checksum behind the data, is refused by many servers that aren't
+        # Amazon's; without it boto3 signs what it sends.
+        request_checksum_calculation=os.environ.get(CHECKSUMS, "when_required"),  # type: ignore[arg-type]
+    )
     return ours.merge(given) if given else ours
 
 

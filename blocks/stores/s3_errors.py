@@ -12,6 +12,8 @@ from blocks.errors import (
 )
 
 _NO_KEY = {"NoSuchKey", "NotFound", "404"}
+# what servers say to a checksum that comes behind the data.
+_NO_TRAILERS = {"MissingContentLength", "NotImplemented", "XAmzContentSHA256Mismatch"}
 # HEAD answers have no body: botocore gives their status as the code.
 _REFUSED = re.compile(
     "400|401|403|AccessDenied|AllAccessDisabled|ExpiredToken|InvalidAccessKeyId|InvalidToken|"
@@ -46,6 +48,14 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
             "The object does not exist",
             where=where,
             todo="check the address and the run date, or wait for the object and run again",
+        )
+    if code in _NO_TRAILERS or status in (411, 501):
+        return ConfigurationError(
+            f"The S3 server does not take a request as it was sent ({_told(code, status)}), most "
+            "likely its checksum",
+            where=where,
+            todo="set AWS_REQUEST_CHECKSUM_CALCULATION=when_required (the default here), and take "
+            "request_checksum_calculation out of the platform block and ~/.aws/config",
         )
     if _BUSY.fullmatch(code) or status >= 500 or status == 429:
         return StoreUnavailableError(

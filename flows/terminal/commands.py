@@ -178,11 +178,10 @@ def _run(flow: str, given: argparse.Namespace, parameters: Collection[str] = ())
 
     server.tell(server.TEMPORARY)
     collect_less()
-    from flows.terminal.interrupt import leave
     from flows.terminal.show import show
 
     try:
-        return leave(show(run, given, plain=given.plain or not sys.stdout.isatty()))
+        return show(run, given, plain=given.plain or not sys.stdout.isatty())
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted. What was loaded is whole; run it again to go on.\n")
         return 130

@@ -27,6 +27,10 @@ LEAVE_SECONDS = 20.0  # for the last log lines
 Result = TypeVar("Result")
 
 
+class GivenUpError(Exception):
+    """A run that is not waited for any longer."""
+
+
 @contextmanager
 def handled(say: Callable[[], None]) -> Iterator[None]:
     """End the process on a signal during the block; `say` first says what that means."""
@@ -51,9 +55,9 @@ def handled(say: Callable[[], None]) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def in_a_thread(run: Callable[[], Result]) -> Result:
+def in_a_thread(run: Callable[[], Result], given_up: Callable[[], bool]) -> Result:
     """What `run` gives. In the main thread a flow takes SIGTERM for itself, and then waits for all
-    that its tasks do.
+    that its tasks do. Raises GivenUpError as soon as it is `given_up`; the thread goes on then.
     """
     done: Future[Result] = Future()
 
@@ -68,16 +72,18 @@ def in_a_thread(run: Callable[[], Result]) -> Result:
     # a signal that another thread receives is handled when this one wakes up.
     while thread.is_alive():
         thread.join(0.1)
+        if given_up():
+            raise GivenUpError
     return done.result()
 
 
-def leave(code: int) -> int:
+def leave(code: int, seconds: float = LEAVE_SECONDS) -> int:
     """The exit code of a run that has ended: the process follows within seconds, even if libraries
     want to tell a Prefect server that is gone.
     """
 
     def see_to_it() -> None:
-        time.sleep(LEAVE_SECONDS)
+        time.sleep(seconds)
         _stop_postgres()
         os._exit(code)
 

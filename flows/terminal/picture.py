@@ -39,6 +39,7 @@ class View:
         self.board, self.title = board, title
         self.began = time.monotonic()
         self.ended: float | None = None
+        self.said = ""  # of Prefect's server
 
     @property
     def seconds(self) -> float:
@@ -88,6 +89,7 @@ class Picture(View):
     def _waiting(self) -> list[Text]:
         steps = [s for s in self.board.steps.values() if s.status is Status.RUNNING and s.detail]
         said = [wrap(f"{step.name} is {step.detail}", NARROWEST - 2) for step in steps]
+        said.append(wrap(self.said, NARROWEST - 2))
         return [Text(line, "yellow") for lines in said for line in lines]
 
     def _step(self, name: str) -> Step:

@@ -30,7 +30,7 @@ class PictureOfDays(View):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         steps = list(self.board.steps.values())
         yield self._head(steps)
-        yield ""
+        yield Text(self.said, "yellow")
         yield from self._lines(steps, room=max(5, console.height - _ROUND))
         if self.build:
             yield self._line(self.build, what(self.build))

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from blocks.server import keep_to_one_connection
+from blocks.server import api, keep_to_one_connection
 from blocks.settings import settings
 from flows.terminal import interrupt
 from flows.terminal.picture import MARKS, NARROWEST, Picture, what, where_prefect_is
 from flows.terminal.picture_days import PictureOfDays
 from flows.terminal.screen import Screen
+from flows.terminal.silence import Silence
 from tasks.entities.contracts import complaints_on
 from tasks.reporting.progress import Status, Step, board, days
+
+GONE_SECONDS = 2.0  # for the libraries' ends, when the server that they would tell is gone
 
 if TYPE_CHECKING:
     from prefect.states import State
@@ -39,12 +42,24 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
                 soft_wrap=True,
             )
 
-        noise = None
+        noise, gone = None, False
+        silence = Silence(lambda said: _say(console, picture, said))
+        # runs of a deployment go on elsewhere: they are waited for longer (flows/deployed.py).
+        elsewhere = bool(getattr(given, "deployment", None))
         try:
             with watch, interrupt.handled(interrupted):
                 keep_to_one_connection()
-                state, error = interrupt.in_a_thread(lambda: asyncio.run(_ended(run)))
+                with silence:
+                    state, error = interrupt.in_a_thread(
+                        lambda: asyncio.run(_ended(run)),
+                        given_up=lambda: silence.too_long and not elsewhere,
+                    )
             name, message = str(state.name), state.message or ""
+        except interrupt.GivenUpError:
+            gone, error = True, _gone()
+            if said := _loaded():
+                board.note(said.rstrip())
+            name, message = "Failed", str(error)
         except Exception as unforeseen:
             error = _unforeseen(unforeseen)
             if said := _loaded():
@@ -58,7 +73,29 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
         afterwards.tell(console, given, message, error, picture.seconds, noise)
         if screen.out:
             as_json.write(screen.out, given, name, message, error, picture.seconds)
-        return 1 if error else 0
+        code = 1 if error else 0
+        return interrupt.leave(code, GONE_SECONDS) if gone else interrupt.leave(code)
+
+
+def _say(console: Console, picture: Picture | PictureOfDays, said: str) -> None:
+    picture.said = said
+    if not console.is_terminal:
+        console.print(f"{'waiting':<9}  {said}", soft_wrap=True)
+
+
+def _gone() -> "RunFailedError":
+    """Why a run is not waited for any longer, after the steps that failed by themselves."""
+    from blocks.errors import Failure, RunFailedError
+
+    failed = [s for s in list(board.steps.values()) if s.status is Status.FAILED]
+    steps = [Failure(step.name, step.detail, "", "") for step in failed]
+    silent = Failure(
+        "",
+        "Prefect's API no longer answers: its server doesn't know how the run ended",
+        f"PREFECT_API_URL={api()}" if api() else "the run's own temporary server",
+        "look above for what is loaded, and run again once the API answers",
+    )
+    return RunFailedError([*steps, silent])
 
 
 def _loaded() -> str:

@@ -1,5 +1,6 @@
 """An S3 over HTTP for tests: moto's server, behind a door that can fail as S3 does."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class S3:
 
     endpoint: str
     fault: Fault | None = None
+    trailers: bool = True  # a server of another house takes no checksum behind the data
     headers: list[dict[str, str]] = field(default_factory=list)  # of every request
 
     def client(self) -> Any:
@@ -88,6 +90,8 @@ class _Door(BaseHTTPRequestHandler):
         self.server.s3.headers.append({k.lower(): v for k, v in self.headers.items()})
         with self.server.lock:
             fault = self.server.s3.answer(self.command)
+        if not self.server.s3.trailers and "chunked" in self.headers.get("Transfer-Encoding", ""):
+            fault = Fault(411, "MissingContentLength")
         if fault and not fault.status:
             self.close_connection = True
             return
@@ -140,10 +144,12 @@ class _Door(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, moto: tuple[str, int]) -> None:
+    def __init__(self, moto: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Door)
         self.moto, self.lock = moto, threading.Lock()
-        self.s3 = S3(f"http://127.0.0.1:{self.server_port}")
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+        self.s3 = S3(f"http{'s' * bool(tls)}://127.0.0.1:{self.server_port}")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Quiet, too: clients may hang up."""
@@ -156,13 +162,19 @@ def s3_server() -> Iterator[_Server]:
 
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
-    host, port = moto.get_host_and_port()
-    server = _Server((host, port))
+    with door(moto.get_host_and_port()) as server:
+        yield server
+    moto.stop()
+
+
+@contextmanager
+def door(moto: tuple[str, int], tls: ssl.SSLContext | None = None) -> Iterator[_Server]:
+    """One more way into moto's server."""
+    server = _Server(moto, tls)
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
-    moto.stop()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from blocks.errors import ConfigurationError
 from blocks.stores.s3 import Access, S3Store
+from tests.integration.s3_server import door, emptied
 
 REFUSAL = b"<Error><Code>AccessDenied</Code></Error>"  # enough to know that S3 was reached
 
@@ -35,8 +36,8 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def endpoint(tmp_path: Path) -> Iterator[str]:
-    """An HTTPS endpoint that nobody has reason to trust, and that refuses all it is asked."""
+def own_authority(tmp_path: Path) -> ssl.SSLContext:
+    """A server's TLS with a certificate that nobody has reason to trust; it is in server.pem."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -64,8 +65,14 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
+    return context
+
+
+@pytest.fixture
+def endpoint(own_authority: ssl.SSLContext) -> Iterator[str]:
+    """An HTTPS endpoint that refuses all it is asked."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.socket = own_authority.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
     yield f"https://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -100,3 +107,35 @@ def test_a_certificate_of_ones_own(
 
     with pytest.raises(ConfigurationError, match=says):
         verb(S3Store("lake", access=Access(connect)))
+
+
+@pytest.mark.parametrize("checksums", [None, "when_supported"])
+def test_a_server_that_takes_no_checksum_behind_the_data(
+    s3_server: Any,
+    own_authority: ssl.SSLContext,
+    checksums: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over HTTPS boto3 sends one by itself; we don't. Who asks for it is told which setting."""
+    for trust in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(trust, str(tmp_path / "server.pem"))
+    if checksums:
+        monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", checksums)
+    with door(s3_server.moto, own_authority) as server, emptied(server) as s3:
+        s3.trailers = False
+        lake = S3Store("lake")
+        if checksums:
+            with pytest.raises(ConfigurationError, match=r"411.*CHECKSUM_CALCULATION=when_req"):
+                lake.write("a", b"A")
+            return
+        lake.write("a", b"A")
+        assert lake.read("a") == b"A"
+        with lake.writing("a.parquet") as uri:
+            frame = pl.DataFrame({"b": ["B"]})
+            frame.write_parquet(uri, storage_options=lake.storage_options)
+        scan(lake)
+        assert lake.local_copy("a.parquet", tmp_path).stat().st_size
+        assert sorted(lake.keys("")) == ["a", "a.parquet"]
+        lake.delete("a")
+        assert list(s3.objects()) == ["a.parquet"]

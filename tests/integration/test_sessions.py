@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from blocks import database, waiting
-from blocks.database import connect, refuse_encoding
+from blocks import database, embedded, waiting
+from blocks.database import connect, refuse_database
 from blocks.errors import ConfigurationError, DatabaseUnavailableError, TerminalError
 from tasks.loading.tables import create_all_tables
 from tasks.warehouse import environment
@@ -168,6 +169,19 @@ def _with(dsn: str, more: str) -> str:
     return dsn + more
 
 
+def test_a_standby_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with embedded.server(tmp_path / "data") as server:
+        connection = psycopg.connect(embedded.dsn(server), autocommit=True)
+        connection.execute("SELECT 1")
+        connection.close()
+    (tmp_path / "data/standby.signal").touch()
+    with embedded.server(tmp_path / "data") as server:
+        dsn = embedded.dsn(server)
+        with pytest.raises(ConfigurationError, match="standby"), connect(dsn) as inside:
+            refuse_database(inside)
+
+
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_a_database_of_another_encoding_is_refused(postgres: str, encoding: str) -> None:
     name = f"in_{encoding.lower()}"
@@ -177,5 +191,5 @@ def test_a_database_of_another_encoding_is_refused(postgres: str, encoding: str)
         )
         dsn = postgres.replace("/postgres?", f"/{name}?")
         with pytest.raises(ConfigurationError, match=encoding), connect(dsn) as inside:
-            refuse_encoding(inside)
+            refuse_database(inside)
         connection.execute(f"DROP DATABASE {name}".encode())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-LONGEST = 1000  # characters of a text: more of a column's label or a file's name helps nobody
+LONGEST = 2000  # characters of a text: all GRANTs go in, and too much of a file's name or label
 
 
 class Part(StrEnum):

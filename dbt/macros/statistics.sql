@@ -27,6 +27,13 @@
             from {{ this }}
             where is_static and is_to_build and loaded_at is not null
             group by entity
+            union all
+            select format('analyze %s', versions)
+            from
+                {{ this }},
+                to_regclass(format('%I.%I', '{{ conformed }}', entity || '_versions')) as versions
+            where is_static and is_to_build and loaded_at is not null and versions is not null
+            group by versions
         loop
             begin
                 execute command;

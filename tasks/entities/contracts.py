@@ -25,7 +25,7 @@ CUSTOMERS = Entity(
         Field("date_of_birth", Rule.DATE, personal=True),
         Field("signup_date", Rule.DATE),
         Field("email", Rule.EMAIL, personal=True),
-        Field("address", Rule.ADDRESS, personal=True),
+        Field("address", Rule.ADDRESS, personal=True, versioned=True),
     ),
     derived=(
         Derived("zip_code", of="address", by=Derivation.ZIP_CODE, reported=True),
@@ -41,7 +41,12 @@ AGENTS = Entity(
     fields=(
         Field("agent_id", label="id"),
         Field("name", Rule.NAME, personal=True),
-        Field("experience", Rule.ONE_OF, ("Intern", "Junior", "Mid-Level", "Senior")),
+        Field(
+            "experience",
+            Rule.ONE_OF,
+            ("Intern", "Junior", "Mid-Level", "Senior"),
+            versioned=True,
+        ),
         Field("state", Rule.STATE),
     ),
 )

@@ -1,5 +1,6 @@
 """What an entity is, as data: its source, key, fields with their rules, derived columns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -47,6 +48,7 @@ class Field:
     references: "Entity | None" = None  # the static entity whose key this is
     since: date | None = None  # the first run date that has it; NULL before
     personal: bool = False  # says who somebody is: docs/contract.md#personal
+    versioned: bool = False  # earlier values are kept, with what derives from it; static ones only
 
     @property
     def source_label(self) -> str:
@@ -110,6 +112,16 @@ class Entity:
         return tuple(self.sql_types())
 
     @property
+    def versioned(self) -> tuple[str, ...]:
+        """The columns whose earlier values are kept (docs/contract.md#versions)."""
+        return self._with_derived(f.name for f in self.fields if f.versioned)
+
+    @property
+    def versions(self) -> str:
+        """Name of the conformed table that keeps them."""
+        return f"{self.name}_versions"
+
+    @property
     def references(self) -> dict[Field, "Entity"]:
         """The static entities that rows refer to, by the field that holds their key."""
         return {f: f.references for f in self.fields if f.references}
@@ -117,7 +129,10 @@ class Entity:
     @property
     def personal(self) -> tuple[str, ...]:
         """The columns that say who somebody is, those derived from them included."""
-        fields = [f.name for f in self.fields if f.personal]
+        return self._with_derived(f.name for f in self.fields if f.personal)
+
+    def _with_derived(self, names: Iterable[str]) -> tuple[str, ...]:
+        fields = tuple(names)
         return (*fields, *(d.name for d in self.derived if d.of in fields))
 
     @property

@@ -16,6 +16,7 @@ from tasks.loading.audit import audit, forget_rejection
 from tasks.loading.copying import OnRows, copy, encoded, read_slices, replaced
 from tasks.loading.ledger import load_time, record, write_ledger
 from tasks.loading.rejected import replace_rejected
+from tasks.loading.versions import note_versions
 
 _INCOMING = sql.Identifier("pg_temp", "incoming")
 
@@ -45,6 +46,8 @@ def load_static(
             at = load_time(connection, again)
             updated = _update(connection, entity, silver, at)
             inserted = _insert(connection, entity, silver, at)
+            if entity.versioned:
+                note_versions(connection, entity, silver.run_date, at)
             field_problems = replace_rejected(connection, entity, silver, resources, flow_run_id)
             prove_made_from(silver, resources.lake)
             locks.prove_held(connection, entity.name)

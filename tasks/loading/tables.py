@@ -10,11 +10,13 @@ from blocks.database import Connection
 from tasks.entities.contracts import COMPLAINTS, ENTITIES
 from tasks.entities.model import Entity
 from tasks.loading import locks
+from tasks.loading.versions import take_over_versions, versions
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 # what a run writes to for good, and alters.
 ALL = (
     *(f"conformed.{entity}" for entity in ENTITIES),
+    *(f"conformed.{entity.versions}" for entity in ENTITIES.values() if entity.versioned),
     *(f"ops.{table}" for table in ("ledger", "field_problems", "rejected_days", "checkpoints")),
     "quarantine.records",
 )
@@ -55,16 +57,24 @@ def create_all_tables(connection: Connection) -> None:
         connection.execute(_NO_OWN_TABLESPACE)
         connection.execute(sql.SQL(_SCHEMA.read_text("utf-8")))
         for entity in ENTITIES.values():
-            connection.execute(_table(entity))
-            _add_new_columns(connection, entity)
+            columns = _columns(entity)
+            connection.execute(_table(entity, columns))
+            _add_new_columns(connection, entity.name, columns)
+            if entity.versioned:
+                columns = {name: columns[name] for name in (entity.key, *entity.versioned)}
+                connection.execute(_versions_table(entity, columns))
+                _add_new_columns(connection, entity.versions, columns)
+                take_over_versions(connection, entity)
 
 
-def _columns(entity: Entity) -> list[sql.Composable]:
+def _columns(entity: Entity) -> dict[str, sql.Composable]:
     keys = {field.name: references(static) for field, static in entity.references.items()}
-    return [
-        sql.SQL("{} {} {}").format(sql.Identifier(name), sql.SQL(kind), keys.get(name, sql.SQL("")))
+    return {
+        name: sql.SQL("{} {} {}").format(
+            sql.Identifier(name), sql.SQL(kind), keys.get(name, sql.SQL(""))
+        )
         for name, kind in entity.sql_types().items()
-    ]
+    }
 
 
 def references(static: Entity) -> sql.Composed:
@@ -72,7 +82,7 @@ def references(static: Entity) -> sql.Composed:
     return sql.SQL("REFERENCES {} ({})").format(conformed(static), sql.Identifier(static.key))
 
 
-def _table(entity: Entity) -> sql.Composed:
+def _table(entity: Entity, columns: Mapping[str, sql.Composable]) -> sql.Composed:
     of_static = """
         first_loaded_at timestamptz NOT NULL DEFAULT now(),
         last_changed_at timestamptz NOT NULL DEFAULT now(),
@@ -88,7 +98,22 @@ def _table(entity: Entity) -> sql.Composed:
         + (of_static if entity.is_static else of_day)
     ).format(
         table=conformed(entity),
-        columns=sql.SQL(", ").join(_columns(entity)),
+        columns=sql.SQL(", ").join(columns.values()),
+        key=sql.Identifier(entity.key),
+    )
+
+
+def _versions_table(entity: Entity, columns: Mapping[str, sql.Composable]) -> sql.Composed:
+    return sql.SQL(
+        """
+        CREATE TABLE IF NOT EXISTS {table} (
+            {columns},
+            valid_from date NOT NULL,
+            PRIMARY KEY ({key}, valid_from)
+        )"""
+    ).format(
+        table=versions(entity),
+        columns=sql.SQL(", ").join(columns.values()),
         key=sql.Identifier(entity.key),
     )
 
@@ -113,20 +138,24 @@ def upsert(connection: Connection, table: str, row: Mapping[str, object], touche
     )
 
 
-def _add_new_columns(connection: Connection, entity: Entity) -> None:
+def _add_new_columns(
+    connection: Connection, table: str, columns: Mapping[str, sql.Composable]
+) -> None:
     """A column that the contract gained since the table was made; NULL in the rows that are in."""
     there = connection.execute(
         """
         SELECT attname FROM pg_attribute
         WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
         """,
-        [f"conformed.{entity.name}"],
+        [f"conformed.{table}"],
     )
     known = {name for (name,) in there}
-    for name, column in zip(entity.columns, _columns(entity), strict=True):
+    for name, column in columns.items():
         if name not in known:
             connection.execute(
-                sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(conformed(entity), column)
+                sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(
+                    sql.Identifier("conformed", table), column
+                )
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-# differ between two runs of the same days: clocks, ids of runs, the order of dbt's arrivals.
+# differ between two runs of the same days: clocks, ids of runs, counts of changes.
 VOLATILE = {
     "first_loaded_at",
     "last_changed_at",
@@ -22,10 +22,6 @@ VOLATILE = {
     "inserted",
     "updated",
     "unchanged",
-    "dbt_valid_from",
-    "dbt_valid_to",
-    "dbt_updated_at",
-    "dbt_scd_id",
 }
 LOADED = ("conformed", "staging", "quarantine", "ops")
 ALL = (*LOADED, "analytics")

@@ -255,7 +255,6 @@ def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     assert [text for text in warehouse.warnings if not re.match(of_tests, text)] == []
     assert warehouse.rows(_BUILT) == [(november(20),)]
     assert warehouse.rows(_UNDESCRIBED) == []
-    assert warehouse.rows(_DECIMALS_IN_SNAPSHOTS) == []
     # by hand every test looks at every row, though nothing is left to build
     tested = warehouse.dbt("test")
     assert tested.success, [r.node.name for r in tested.result if r.status != "pass"]
@@ -269,7 +268,7 @@ _BUILT = """
     SELECT run_date FROM analytics.built_run_dates
     WHERE entity = 'web_complaints' ORDER BY run_date
 """
-# tables and columns in the database without a comment, dbt's own in snapshots included
+# tables and columns in the database without a comment
 _UNDESCRIBED = """
     SELECT relname, attname
     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
@@ -277,11 +276,6 @@ _UNDESCRIBED = """
       AND attnum > 0 AND NOT attisdropped AND (
           obj_description(pg_class.oid) IS NULL OR col_description(pg_class.oid, attnum) IS NULL
       )
-"""
-# where a type's decimals grow, dbt takes each value for changed, at every build
-_DECIMALS_IN_SNAPSHOTS = """
-    SELECT table_name, column_name FROM information_schema.columns
-    WHERE table_name LIKE 'snap\\_%' AND data_type IN ('numeric', 'real', 'double precision')
 """
 # which transaction wrote each complaint
 _WRITERS = """

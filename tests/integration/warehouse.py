@@ -13,6 +13,7 @@ from psycopg import sql
 from tasks.entities.contracts import AGENTS, CUSTOMERS, ENTITIES
 from tasks.entities.model import Entity
 from tasks.loading.tables import conformed, create_all_tables, day_name, names
+from tasks.loading.versions import note_versions
 from tasks.warehouse import PROJECT, environment
 from tests.integration.dbt_spared import spare_dbt
 
@@ -80,6 +81,8 @@ class Warehouse:
                         there=_of("there", columns),
                     )
                 )
+            (now,) = connection.execute("SELECT now()").fetchone() or ()
+            note_versions(connection, entity, run_date, now)
             self._note(connection, entity, run_date, 0)
 
     def load_people(

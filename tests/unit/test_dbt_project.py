@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-# a layer (folder under models/, snapshots, or a source) and what it may read
+# a layer (folder under models/, or a source) and what it may read
 LAYERS = {
     "staging": {"source"},
     "intermediate": {"staging"},
-    "snapshots": {"staging", "build"},
-    "core": {"staging", "intermediate", "snapshots", "core", "build"},
+    "core": {"staging", "intermediate", "core", "build"},
     "marts": {"core", "marts", "build"},
     # what a build has to do, and has done: may read everything
     "build": {"source", "staging", "intermediate", "core", "marts", "build"},
@@ -38,7 +37,7 @@ def manifest(dbt_project: "DbtManifest", tmp_path_factory: pytest.TempPathFactor
 
 
 def nodes(manifest: Manifest, *kinds: str) -> list[dict[str, Any]]:
-    """Models, snapshots or tests of the project."""
+    """Models or tests of the project."""
     return [node for node in manifest["nodes"].values() if node["resource_type"] in kinds]
 
 
@@ -48,18 +47,17 @@ def public(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def layer(manifest: Manifest, unique_id: str) -> str:
-    """The layer of a model, snapshot or source."""
+    """The layer of a model or source."""
     if unique_id in manifest["sources"]:
         return "source"
-    node = manifest["nodes"][unique_id]
-    return "snapshots" if node["resource_type"] == "snapshot" else str(node["fqn"][1])
+    return str(manifest["nodes"][unique_id]["fqn"][1])
 
 
 def layering_errors(manifest: Manifest) -> list[str]:
     """What reads something that its layer may not read."""
     return [
         f"{node['name']} reads {read}"
-        for node in nodes(manifest, "model", "snapshot")
+        for node in nodes(manifest, "model")
         for read in node["depends_on"]["nodes"]
         if layer(manifest, read) not in LAYERS[layer(manifest, node["unique_id"])]
     ]
@@ -91,14 +89,14 @@ def test_no_dimension_but_the_calendar_reads_facts(manifest: Manifest) -> None:
 
 
 def test_every_model_has_its_own_yml_that_says_its_grain(manifest: Manifest) -> None:
-    for node in nodes(manifest, "model", "snapshot"):
+    for node in nodes(manifest, "model"):
         sql_file = PROJECT / node["original_file_path"]
         assert sql_file.with_suffix(".yml").exists(), node["name"]
         assert node["description"].startswith("One row per "), node["name"]
 
 
 def test_every_listed_column_is_described(manifest: Manifest) -> None:
-    for node in nodes(manifest, "model", "snapshot"):
+    for node in nodes(manifest, "model"):
         assert node["columns"], node["name"]
         undescribed = [
             name for name, column in node["columns"].items() if not column["description"]

@@ -12,19 +12,7 @@
 
 with versions as (
 
-    {{ versions_by_run_date(
-        ref('snap_agents'), 'agent_id', 'experience',
-        rebuilt_versions('agents', 'agent_id') if is_incremental() else 'true',
-    ) }}
-
-),
-
-agents as (
-
-    select * from {{ ref('stg_agents') }}
-    {% if is_incremental() %}
-    where {{ changed_since_built('agents') }}
-    {% endif %}
+    {{ versions_with_validity('agents', 'agent_id') }}
 
 )
 
@@ -38,4 +26,4 @@ select
     versions.valid_to,
     versions.valid_to is null as is_current
 from versions
-inner join agents on versions.agent_id = agents.agent_id
+inner join {{ ref('stg_agents') }} as agents on versions.agent_id = agents.agent_id

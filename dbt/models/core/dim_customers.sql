@@ -12,19 +12,7 @@
 
 with versions as (
 
-    {{ versions_by_run_date(
-        ref('snap_customers'), 'customer_id', 'address',
-        rebuilt_versions('customers', 'customer_id') if is_incremental() else 'true',
-    ) }}
-
-),
-
-customers as (
-
-    select * from {{ ref('stg_customers') }}
-    {% if is_incremental() %}
-    where {{ changed_since_built('customers') }}
-    {% endif %}
+    {{ versions_with_validity('customers', 'customer_id') }}
 
 )
 
@@ -44,4 +32,5 @@ select
     versions.valid_to,
     versions.valid_to is null as is_current
 from versions
-inner join customers on versions.customer_id = customers.customer_id
+inner join {{ ref('stg_customers') }} as customers
+    on versions.customer_id = customers.customer_id

@@ -69,7 +69,7 @@ def test_complaints_refer_to_customers_and_agents(resources: Resources) -> None:
 def test_many_runs_make_the_tables_at_once(resources: Resources) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(_create, [resources.warehouse_dsn] * 6))
-    assert len(query(resources, "SELECT FROM pg_tables WHERE schemaname = 'conformed'")) == 5
+    assert len(query(resources, "SELECT FROM pg_tables WHERE schemaname = 'conformed'")) == 7
 
 
 def test_making_them_again_keeps_the_rows(resources: Resources) -> None:

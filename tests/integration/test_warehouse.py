@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tasks.dbt_errors import quote_no_values
-from tasks.entities.contracts import AGENTS
+from tasks.entities.contracts import AGENTS, CUSTOMERS
 from tasks.warehouse import environment, environment_of_dbt
 from tests.integration.warehouse import Warehouse, on_server
 
@@ -242,6 +242,61 @@ def test_refresh_writes_the_versions_of_whom_it_changed(warehouse: Warehouse) ->
     assert warehouse.rows("SELECT name FROM analytics.dim_agents WHERE agent_id = 'a2'") == [
         ("Eve",)
     ]
+
+
+def test_versions_are_exact_however_many_loads_lie_between_two_builds(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.load_people(november(20), {"c1": "1 Road", "c2": "2 Road"}, {"a1": "Intern"})
+    calls = [web(f"r{day}", "Backlog", day) for day in range(19, 26)]
+    warehouse.load_day(november(20), web_complaints=calls)
+    warehouse.build_models()
+    warehouse.load_people(november(21), {"c1": "1 Lane", "c2": "2 Lane"}, {"a1": "Junior"})
+    warehouse.load_people(november(23), {"c1": "1 Street", "c2": "2 Road"}, {"a1": "Senior"})
+    # an older run date takes effect where history stands; other fields make no version
+    warehouse.load_people(november(21), {"c2": "2 Alley"}, {})
+    warehouse.load_static(november(24), CUSTOMERS, [{"customer_id": "c1", "name": "Ada"}])
+    warehouse.load_static(november(24), AGENTS, [{"agent_id": "a1", "state": "Ohio"}])
+    warehouse.build()
+    assert warehouse.rows(
+        "SELECT address, valid_from, valid_to, name FROM analytics.dim_customers ORDER BY 1"
+    ) == [
+        ("1 Lane", november(21), november(23), "Ada"),
+        ("1 Road", date(1900, 1, 1), november(21), "Ada"),
+        ("1 Street", november(23), None, "Ada"),
+        ("2 Alley", november(23), None, None),
+        ("2 Lane", november(21), november(23), None),
+        ("2 Road", date(1900, 1, 1), november(21), None),
+    ]
+    assert warehouse.rows(
+        "SELECT experience, valid_from, state FROM analytics.dim_agents ORDER BY valid_from"
+    ) == [
+        ("Intern", date(1900, 1, 1), "Ohio"),
+        ("Junior", november(21), "Ohio"),
+        ("Senior", november(23), "Ohio"),
+    ]
+    # facts that were there before have the versions of their days
+    assert warehouse.rows(
+        """
+        SELECT extract(day FROM complaint_date)::integer, address, experience
+        FROM analytics.fct_complaints
+        JOIN analytics.dim_customers USING (customer_key)
+        JOIN analytics.dim_agents USING (agent_key)
+        ORDER BY 1
+        """
+    ) == [
+        (19, "1 Road", "Intern"),
+        (20, "1 Road", "Intern"),
+        (21, "1 Lane", "Junior"),
+        (22, "1 Lane", "Junior"),
+        (23, "1 Street", "Senior"),
+        (24, "1 Street", "Senior"),
+        (25, "1 Street", "Senior"),
+    ]
+    incremental = warehouse.contents()
+    warehouse.execute("DROP SCHEMA analytics CASCADE")  # all of it is derived
+    warehouse.build_models()
+    assert warehouse.contents() == incremental
 
 
 def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:

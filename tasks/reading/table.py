@@ -58,12 +58,13 @@ def read_table(connection: Connection, schema: str, table: str) -> Iterator[Sour
             (schema, table),
         )
         found = cursor.fetchall()
+    missing = SourceMissingError(
+        f"The web-forms database has no table {schema}.{table}",
+        where=address(connection.info.dsn),
+        todo="check the run date, or wait for the table and run again",
+    )
     if not found:
-        raise SourceMissingError(
-            f"The web-forms database has no table {schema}.{table}",
-            where=address(connection.info.dsn),
-            todo="check the run date, or wait for the table and run again",
-        )
+        raise missing
     relation = found[0][0]
     columns = [name for _, name in found]
     statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(
@@ -78,6 +79,9 @@ def read_table(connection: Connection, schema: str, table: str) -> Iterator[Sour
         source = read_csv(blocks, where)
         frames = (frame.select(pl.all().str.slice(1)) for frame in source.frames)
         yield replace(source, frames=frames)
+    except pg.UndefinedTable:  # dropped meanwhile, or not there where a foreign table stands
+        connection.rollback()
+        raise missing from None
     except pg.LockNotAvailable:
         connection.rollback()
         raise _locked(connection, relation, where) from None
@@ -117,7 +121,7 @@ def _locked(connection: Connection, relation: int, where: str) -> Exception:
         + (f" ({application}, {state})" if state else "")
         for pid, role, application, state in connection.execute(_BLOCKERS, [relation])
     ]
-    who = "; ".join(sessions) or "a session that is gone by now"
+    who = "; ".join(sessions) or "a session that is gone by now, or is another server's"
     return TerminalError(
         f"The table was locked for {LOCK_WAIT_SECONDS} seconds by {who}",
         where=where,

@@ -29,6 +29,8 @@ Lines = Iterator[tuple[Part, str]]
 class CoreTelecomsError(Exception):
     """An error with a message for people: what happened, where, and what to do."""
 
+    ended = "failed"  # how a step ends with it
+
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
         self.what, self.where, self.todo = map(one_line, (what, where, todo))
         super().__init__(_message(Failure("", self.what, self.where, self.todo).lines()))
@@ -74,7 +76,7 @@ class Failure:
     what: str
     where: str = ""
     todo: str = ""
-    ended: str = "failed"  # or crashed, cancelled
+    ended: str = "failed"  # or rejected (by the audit), crashed, cancelled
 
     def lines(self) -> Lines:
         """The failure in sentences."""
@@ -121,6 +123,8 @@ class SchemaDriftError(TerminalError):
 class DayRejectedError(TerminalError):
     """A delivery failed the audit before publication: nothing of it was published."""
 
+    ended = "rejected"
+
 
 class ConfigurationError(TerminalError):
     """A setting, block, address or credential is missing or wrong."""
@@ -165,7 +169,7 @@ class RunFailedError(TerminalError):
         """The failure of a step, or of the run itself."""
         if isinstance(error, RunFailedError):
             return error
-        return cls([Failure(step, error.what, error.where, error.todo)])
+        return cls([Failure(step, error.what, error.where, error.todo, error.ended)])
 
     def lines(self) -> Lines:
         """The whole of it in sentences: what failed, where, what to do, what was held back."""

@@ -29,7 +29,12 @@ from flows.run import (
 from flows.runners import CHOSEN
 from flows.static_data import static_data
 from tasks.entities.contracts import complaints_on
-from tasks.gate import LoadType, determine_load_type, open_static_data_gate
+from tasks.gate import (
+    LoadType,
+    determine_load_type,
+    earlier_ones_serve,
+    open_static_data_gate,
+)
 from tasks.held_back import end_held_back
 from tasks.ingest import ingest
 from tasks.late import deadline
@@ -82,7 +87,8 @@ async def daily(
             load_type = await in_this_process(
                 determine_load_type, platform, first_run, refresh_static, wait_for=[staging]
             )
-            static = []
+            static: dict[str, State[Any]] = {}
+            before_gate: list[Any] = []
             if await run.announce(load_type) is LoadType.INITIAL:
                 state = await static_data(
                     run_date,
@@ -92,10 +98,12 @@ async def daily(
                     wait_for=[load_type],
                     return_state=True,
                 )
-                static = [upstream(state)]
+                static, before_gate = {"static_data": state}, [upstream(state)]
+                if await earlier_ones_serve(state, platform):
+                    before_gate = [allow_failure(state)]
 
         # the gate: it opens when all it waits for is Completed, and every transform waits for it.
-        gate = submit(open_static_data_gate, load_type, wait_for=static)
+        gate = submit(open_static_data_gate, load_type, wait_for=before_gate)
         silver = {
             c: submit(named(transform, c), bronze[c], platform, wait_for=[gate]) for c in channels
         }
@@ -111,7 +119,7 @@ async def daily(
             {"create_all_tables": tables, "clear_staging": staging}
             | {"determine_load_type": load_type}
             | {f"ingest_{c}": future for c, future in bronze.items()}
-            | dict(zip(["static_data"], static, strict=False))
+            | static
             | {"open_static_data_gate": gate}
             | {f"transform_{c}": future for c, future in silver.items()}
             | {f"load_{c}": future for c, future in loaded.items()}

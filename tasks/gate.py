@@ -1,17 +1,21 @@
 """The first-run state and the gate: rules G1 to G11 of docs/contract.md#gate."""
 
+import asyncio
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
 from prefect import task
+from prefect.states import State
 from prefect.variables import Variable
 from psycopg import sql
 
 from blocks.database import Connection, connect
-from blocks.errors import FirstRunVariableError
+from blocks.errors import CoreTelecomsError, DayRejectedError, FirstRunVariableError
 from blocks.resolving import resolve
 from tasks.entities.contracts import STATIC
 from tasks.loading.locks import Lock
+from tasks.outcome import error_of
 from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
@@ -81,6 +85,17 @@ def empty_static_tables(platform: str) -> list[str]:
     """Static entities whose conformed table is missing or empty (G10)."""
     with connect(resolve(platform).warehouse_dsn, purpose="state") as connection:
         return [entity.name for entity in STATIC if not _has_rows(connection, entity.name)]
+
+
+async def earlier_ones_serve(static: State[Any], platform: str) -> bool:
+    """Whether the audit alone stopped the static path, and customers and agents are loaded (G4)."""
+    if static.is_completed():
+        return False
+    ended = {failure.ended for failure in (await error_of(static)).failures}
+    with suppress(CoreTelecomsError):  # a database out of reach serves nobody
+        none_is_empty = not await asyncio.to_thread(empty_static_tables, platform)
+        return ended == {DayRejectedError.ended} and none_is_empty
+    return False
 
 
 @task(name="mark_first_run_complete", task_run_name="mark_first_run_complete", **OPTIONS)

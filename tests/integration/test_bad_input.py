@@ -316,6 +316,23 @@ def test_a_full_disk(telecom: Telecom, monkeypatch: pytest.MonkeyPatch) -> None:
     assert telecom.loaded_by()[POSTS] == run.id
 
 
+def test_customers_cut_to_a_tenth_on_a_refresh(telecom: Telecom) -> None:
+    """Nothing is published, the old customers stay, complaints go on (docs/contract.md#g4)."""
+    many = [[f"d{n}", *[""] * 6] for n in range(300)]
+    telecom.put(t.CUSTOMERS, t.customers() + t.csv_text(many[0], *many[1:]))
+    refreshed = telecom.run(refresh_static=True)
+    assert refreshed.state.is_completed(), refreshed.message
+    before = telecom.tables()["conformed.customers"]
+    telecom.put(t.CUSTOMERS, t.csv_text(t.CUSTOMERS_HEADER, *many[:30]))
+    run = telecom.run(refresh_static=True)
+    assert run.state.name == "Failed"
+    assert run.message.startswith(f"load_customers rejected: customers of {DAY} was not published")
+    assert "30 rows came where 303 are loaded" in run.message
+    assert "Held back: load_agents, mark_first_run_complete." in run.message
+    assert telecom.tables()["conformed.customers"] == before
+    assert {telecom.loaded_by()[channel] for channel in CHANNELS} == {run.id}
+
+
 def test_no_run_leaked(telecom: Telecom) -> None:
     """Of all above, in the end: Prefect's server has a run's last words a second after it ended."""
     leaks = {run.message: leaked for run in telecom.runs if (leaked := run.leaked())}

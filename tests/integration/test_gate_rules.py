@@ -9,10 +9,11 @@ import pytest
 from prefect.testing.cli import invoke_and_assert
 from prefect.variables import Variable
 
+from blocks.errors import DayRejectedError
 from blocks.resolving import resolve
 from tasks.gate import FIRST_RUN
 from tests.integration import graph
-from tests.integration.graph import CHANNELS, INGESTS, STATIC, Bodies
+from tests.integration.graph import BEHIND, CHANNELS, INGESTS, STATIC, Bodies
 
 PATIENCE = 60.0  # seconds; a meeting that can happen happens at once
 
@@ -174,6 +175,37 @@ def test_a_new_database(bodies: Bodies, warehouse: psycopg.Connection[Any]) -> N
     assert "load_agents failed: " in end.message
     assert "The gate stayed closed" in end.message
     assert Variable.get(FIRST_RUN) == "false"  # as it was; the next run sees empty tables again
+
+
+@pytest.mark.parametrize("variable", [None, "false"])
+@pytest.mark.parametrize("step", ["load_customers", "load_agents"])
+def test_a_delivery_that_the_audit_rejects(bodies: Bodies, variable: str | None, step: str) -> None:
+    """G4: complaints go on with the customers and agents that are loaded; the run ends Failed."""
+    if variable:
+        Variable.set(FIRST_RUN, variable)
+    bodies.failing[step] = DayRejectedError("cut off")
+    end = graph.run_daily(refresh_static=True)
+    assert end.name == "Failed"
+    assert set(BEHIND) <= set(bodies.ran)
+    assert "mark_first_run_complete" not in bodies.ran
+    assert Variable.get(FIRST_RUN) == variable
+    assert str(end.message).startswith(f"{step} rejected: cut off.")
+    assert "gate" not in str(end.message)
+    held = [task for task in ("load_agents", "mark_first_run_complete") if task not in bodies.ran]
+    assert f"Held back: {', '.join(held)}." in str(end.message)
+    states = dict.fromkeys(bodies.ran, "Completed") | {step: "Failed"}
+    states |= dict.fromkeys(held, "HeldBack")
+    assert graph.states(graph.recorded(end, states)) == states
+
+
+def test_a_delivery_that_the_audit_rejects_when_none_is_loaded(
+    bodies: Bodies, warehouse: psycopg.Connection[Any]
+) -> None:
+    warehouse.execute("TRUNCATE conformed.agents CASCADE")
+    bodies.failing["load_agents"] = DayRejectedError("all lost")
+    end = graph.run_daily()
+    assert set(BEHIND).isdisjoint(bodies.ran)
+    assert "The gate stayed closed" in str(end.message)
 
 
 def test_a_run_date_in_the_future(bodies: Bodies) -> None:

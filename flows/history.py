@@ -62,7 +62,7 @@ def _write(given: argparse.Namespace) -> tuple[Path, list[dict[str, object]]]:
     if given.platform != "local":  # its block is asked for in Prefect
         server.keep_to_one_connection()
     resources = resolve(given.platform)
-    days = read_history(resources.warehouse_dsn, given.to, today())
+    days = read_history(resources.warehouse_dsn, given.to, due_before=today())
     if not any(day.ledger or day.rejected for day in days):
         raise TerminalError(
             f"Nothing was loaded in the 60 run dates up to {given.to}",

@@ -6,7 +6,7 @@ None of it decides how the run ended: what can't be shown is a warning.
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from prefect import runtime
@@ -20,13 +20,16 @@ from blocks.server import page_of
 from blocks.settings import settings
 from tasks import slack
 from tasks.outcome import error_of
-from tasks.reporting.markdown import Report, ledger_rows, markdown
+from tasks.reporting.history import Day, read_history
+from tasks.reporting.markdown import Report, history, ledger_rows, markdown
 from tasks.reporting.progress import Status, board
 from tasks.reporting.summary import Summary, read_summary
 from tasks.stage import logger
 
 SUMMARY_KEY = "daily-summary"  # of artifacts: the same for every run, so that Prefect's UI shows
 LEDGER_KEY = "daily-ledger"  # the history behind the newest
+HISTORY_KEY = "daily-history"
+HISTORY_DAYS = 28
 FINISHED = "coretelecoms.daily.finished"
 VOLUME = "coretelecoms.daily.volume"  # far fewer rows than usual
 REJECTED = "coretelecoms.daily.rejected"  # by the audit
@@ -40,12 +43,13 @@ async def publish(
     runs = [str(runtime.flow_run.id)]
     if static := steps.get("static_data"):
         runs.append(str(static.state_details.flow_run_id))
+    summary, days = await asyncio.to_thread(_read, platform, run_date, runs)
     report = Report(
         name=f"daily-{run_date}",
         load_type=_load_type(steps),
         error=None if state.is_completed() else await error_of(state),
         steps={n: str(s.name) if s.is_final() else Status.HELD_BACK for n, s in steps.items()},
-        summary=await _summary(platform, run_date, runs),
+        summary=summary,
         sample_note=_sample_note(platform),
         page=page_of(runtime.flow_run.id),
     )
@@ -53,7 +57,7 @@ async def publish(
         note = f"{low['entity']}: {low['rows_read']:,} rows read, {low['usual']:,} are usual"
         logger().warning(note)
         board.note(note)
-    await asyncio.gather(_artifacts(report), asyncio.to_thread(_events, report))
+    await asyncio.gather(_artifacts(report, days), asyncio.to_thread(_events, report))
     if not report.error:  # a failed run sends its own message, whatever ended it
         await slack.tell_of_success(report, platform)
 
@@ -65,13 +69,15 @@ def _load_type(steps: Mapping[str, State[Any]]) -> str:
     return "incremental" if decided and decided.is_completed() else "undecided"
 
 
-async def _summary(platform: str, run_date: date, runs: list[str]) -> Summary:
+def _read(platform: str, run_date: date, runs: list[str]) -> tuple[Summary, list[Day]]:
     try:
         dsn = resolve(platform).warehouse_dsn
-        return await asyncio.to_thread(read_summary, dsn, run_date, runs)
+        over = run_date + timedelta(days=1)  # this run has ended, so its date is due
+        days = read_history(dsn, run_date, due_before=over, days=HISTORY_DAYS, problems=False)
+        return read_summary(dsn, run_date, runs), days
     except CoreTelecomsError as error:
         logger().warning("No summary: %s", error)
-        return Summary(run_date)
+        return Summary(run_date), []
 
 
 def _sample_note(platform: str) -> str:
@@ -81,7 +87,7 @@ def _sample_note(platform: str) -> str:
         return ""
 
 
-async def _artifacts(report: Report) -> None:
+async def _artifacts(report: Report, days: list[Day]) -> None:
     day = report.summary.run_date
     try:
         await acreate_markdown_artifact(
@@ -92,6 +98,10 @@ async def _artifacts(report: Report) -> None:
                 ledger_rows(report),
                 key=LEDGER_KEY,
                 description=f"Where every row of {day} went",
+            )
+        if days:
+            await acreate_markdown_artifact(
+                history(days), key=HISTORY_KEY, description=f"The run dates up to {day}"
             )
     except Exception as error:
         logger().warning("No artifacts: %s", type(error).__name__)

@@ -38,6 +38,7 @@ class Page:
         self._socket = socket
         self._numbers = itertools.count(1)
         self._answers: dict[int, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []  # that the enabled domains have sent
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """A command of the protocol; its answer."""
@@ -49,6 +50,8 @@ class Page:
                 self._answers[message["id"]] = message
             elif message["method"] == "Fetch.requestPaused":
                 self._mend_graph(message["params"])
+            else:
+                self.events.append(message)
         answer = self._answers.pop(number)
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")

@@ -1,10 +1,10 @@
 """The last run dates, read back from the ledger: the state of each, and its counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from statistics import median
+from statistics import median_low
 from typing import Any
 
 from psycopg import sql
@@ -16,7 +16,7 @@ from tasks.entities.references import ledger_columns
 from tasks.loading.tables import lost_days
 
 DAYS = 60
-USUAL_OF = 7  # run dates before one, whose median is usual; from four on (docs/contract.md#audit)
+USUAL_OF = 7  # run dates before one, whose median is usual, from four on (docs/contract.md#audit)
 SECONDS = tuple(ledger_columns("seconds"))
 
 
@@ -28,6 +28,16 @@ class DayState(StrEnum):
     INCOMPLETE = "incomplete"
     MISSING = "missing"
     NOT_YET = "not yet"
+
+
+# each state's mark, and what it means.
+STATES = {
+    DayState.LOADED: ("✔", "all channels are loaded"),
+    DayState.REJECTED: ("✘", "the audit kept a delivery out"),
+    DayState.INCOMPLETE: ("◐", "a channel failed or never came, others are loaded"),
+    DayState.MISSING: ("!", "nothing is loaded: the run failed at once, or never began"),
+    DayState.NOT_YET: ("·", "today, or before the first run date"),
+}
 
 
 @dataclass
@@ -90,24 +100,24 @@ def usual(values: Iterable[float | None]) -> list[float | None]:
     """For each run date the median of the last seven before it that have a value.
 
     >>> usual([1, 9, None, 3, 5, 7])
-    [None, None, None, None, None, 4.0]
+    [None, None, None, None, None, 3]
     """
     before: list[float] = []
     found: list[float | None] = []
     for value in values:
         last = before[-USUAL_OF:]
-        found.append(median(last) if len(last) >= 4 else None)
+        found.append(median_low(last) if len(last) >= 4 else None)
         if value is not None:
             before.append(value)
     return found
 
 
 def read_history(
-    dsn: str, last: date, today: date, *, days: int = DAYS, problems: bool = True
+    dsn: str, last: date, *, due_before: date, days: int = DAYS, problems: bool = True
 ) -> list[Day]:
     """The run dates up to `last`, the oldest first. `problems`: of each field, too.
 
-    Empty where no run has made the tables yet.
+    Dates from `due_before` on need not be loaded yet. Empty where no run has made the tables yet.
     """
     first = last - timedelta(days=days - 1)
     given = {"first": first, "last": last, "entities": list(ENTITIES)}
@@ -121,23 +131,32 @@ def read_history(
             return []
         (began,) = connection.execute(_BEGAN).fetchone() or (None,)
         dates = [first + timedelta(days=n) for n in range(days)]
-        found = {day: Day(day, due=began is not None and began <= day < today) for day in dates}
+        found = {
+            day: Day(day, due=began is not None and began <= day < due_before) for day in dates
+        }
         for entity, day in lost_days(connection):
             if day in found:
                 found[day].lost.append(entity)
         cursor = connection.cursor(row_factory=dict_row)
+        of_days = sql.SQL(_OF_DAYS)
         for table, wanted in columns.items():
-            query = sql.SQL(_OF_DAYS).format(
-                sql.SQL(", ").join(map(sql.Identifier, wanted)), sql.Identifier("ops", table)
-            )
+            names = sql.SQL(", ").join(map(sql.Identifier, wanted))
+            query = of_days.format(names, sql.Identifier("ops", table))
             for row in cursor.execute(query, given).fetchall():
-                day = found[row.pop("run_date")]
-                of_table = day.ledger if table == "ledger" else day.rejected
+                about = found[row.pop("run_date")]
+                of_table = about.ledger if table == "ledger" else about.rejected
                 of_table[row.pop("entity")] = row
         for row in cursor.execute(_PROBLEMS, given).fetchall() if problems else ():
             fields = found[row["run_date"]].problems.setdefault(row["entity"], {})
             fields[row["field"]] = row["problems"]
     return list(found.values())
+
+
+def weeks(days: Sequence[Day]) -> list[list[Day | None]]:
+    """The days by week, Monday first; None before the first and after the last."""
+    cells: list[Day | None] = [None] * days[0].run_date.weekday() + list(days)
+    cells += [None] * (-len(cells) % 7)
+    return [cells[n : n + 7] for n in range(0, len(cells), 7)]
 
 
 _BEGAN = """

@@ -1,12 +1,14 @@
 """What a daily run did, as Markdown and tables for Prefect's UI: counts, no value of a row."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from blocks.errors import RunFailedError
 from tasks.entities.references import ledger_columns
+from tasks.reporting.history import STATES, Day, DayState, quarantined, weeks
 from tasks.reporting.summary import Summary
 
 PATHS = {
@@ -78,6 +80,40 @@ def ledger_rows(report: Report) -> list[dict[str, Any]]:
     ]
     total = {title: summary.total(column) for column, title in COUNTS.items()}
     return [*rows, dict.fromkeys(rows[0]) | about | {"entity": "all"} | total]
+
+
+def history(days: Sequence[Day]) -> str:
+    """The run dates up to a run's own: a calendar of their states, and what each one loaded."""
+    marks = {state: mark for state, (mark, _) in STATES.items()}
+    counted = Counter(day.state for day in days)
+    calendar = [
+        [f"{day.run_date.day} {marks[day.state]}" if day else "" for day in week]
+        for week in weeks(days)
+    ]
+    rows = [
+        [
+            str(day.run_date),
+            f"{marks[day.state]} {day.state}",
+            day.load_type,
+            day.total("rows_read"),
+            day.total("loaded"),
+            sum(map(quarantined, day.ledger.values())),
+            day.total("field_problems"),
+            f"{sum(map(day.total, SECONDS)):.1f} s",
+            escaped("; ".join(day.notes)),
+        ]
+        for day in reversed(days)
+        if day.state is not DayState.NOT_YET
+    ]
+    counts = ("read", "loaded", "quarantine", "field problems")
+    parts = [
+        f"# Run dates up to {days[-1].run_date}",
+        " · ".join(f"{marks[state]} {counted[state]} {state}" for state in STATES),
+        _table(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), calendar),
+        _table(("run date", "state", "load type", *counts, "work", "what is wrong"), rows),
+        "As charts: `python -m flows.history`",
+    ]
+    return "\n\n".join(parts)
 
 
 def escaped(text: str) -> str:

@@ -8,16 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.entities.references import ledger_columns
 from tasks.reporting.charts import charts, colour
-from tasks.reporting.history import SECONDS, Day, DayState, quarantined
-
-# each state's mark, and what it means.
-STATES = {
-    DayState.LOADED: ("✔", "all channels are loaded"),
-    DayState.REJECTED: ("✘", "the audit kept a delivery out"),
-    DayState.INCOMPLETE: ("◐", "a channel failed or never came, others are loaded"),
-    DayState.MISSING: ("!", "nothing is loaded: the run failed at once, or never began"),
-    DayState.NOT_YET: ("·", "today, or before the first run date"),
-}
+from tasks.reporting.history import SECONDS, STATES, Day, DayState, quarantined, weeks
 
 
 def page(days: Sequence[Day], platform: str, sample_note: str, made: datetime) -> str:
@@ -46,10 +37,3 @@ def page(days: Sequence[Day], platform: str, sample_note: str, made: datetime) -
         sample_note=sample_note,
         made=made,
     )
-
-
-def weeks(days: Sequence[Day]) -> list[list[Day | None]]:
-    """The days by week, Monday first; None before the first and after the last."""
-    cells: list[Day | None] = [None] * days[0].run_date.weekday() + list(days)
-    cells += [None] * (-len(cells) % 7)
-    return [cells[n : n + 7] for n in range(0, len(cells), 7)]

@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots clean tidy
+.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots chromium history clean tidy
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,6 +20,9 @@ check: .venv/run ## look at all that the daily run needs, load nothing; ARGS="--
 
 backfill: .venv/run ## load a range of run dates; ARGS="--from 2025-11-20 --to 2025-11-23"
 	@$(BIN)/python -m flows.backfill $(ARGS)
+
+history: .venv/run ## show the last 60 run dates in the browser; ARGS="--to 2025-11-23"
+	@$(BIN)/python -m flows.history --open $(ARGS)
 
 install: .venv/dev ## install what work on the project needs: .venv with the locked requirements
 
@@ -75,14 +78,16 @@ server: .venv/run ## start Prefect's server with its UI, on http://127.0.0.1:420
 commands: .venv/run ## write docs/commands.md again, from the commands' own options
 	$(BIN)/python docs/commands.py
 
-screenshots: .venv/run ## take the README's pictures again, in Debian's Chromium (installed if missing)
+screenshots: .venv/run chromium ## take the docs' pictures again
+	@$(BIN)/python docs/screenshots/take.py
+
+chromium: ## install Debian's Chromium, if there is none: pictures, and tests of the page, need one
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { $(AS_ROOT) apt-get update -qq && \
 		$(AS_ROOT) apt-get install -qq --no-install-recommends chromium fonts-dejavu-core; }
-	@$(BIN)/python docs/screenshots/take.py
 
 HOME_FOLDER = $(or $(CORETELECOMS_HOME),$(shell sed -n 's/^CORETELECOMS_HOME=//p' .env 2>/dev/null),.coretelecoms)
 clean: ## remove the embedded default's data (lake, PostgreSQL, sample sources)
-	rm -rf $(addprefix "$(HOME_FOLDER)"/,lake sources postgres dbt logs)
+	rm -rf $(addprefix "$(HOME_FOLDER)"/,lake sources postgres dbt logs history.html)
 
 tidy: .venv/run ## say what is older than it is kept, and bytes; ARGS=--yes removes it
 	@$(BIN)/python -m flows.tidy $(ARGS)

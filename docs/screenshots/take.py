@@ -1,8 +1,9 @@
-"""Takes the docs' pictures: three days on a real Prefect server, their graphs in a real browser.
+"""Takes the docs' pictures: days on a real Prefect server, their graphs and history in a browser.
 
 `make screenshots`. Everything it starts lives in a temporary folder and ends with it.
 """
 
+import csv
 import json
 import os
 import subprocess
@@ -69,6 +70,10 @@ async (png) => {
 """
 # green steps; the first with the static path folded up, the last up to where it was held back
 PATHS = {"initial": 9, "incremental": 8, "failed": 6}
+# the history's other days: one is rejected, the one between the two ranges is missing.
+RANGES = (("2025-11-05", "2025-11-15"), ("2025-11-17", "2025-11-19"))
+REJECTED = "2025-11-12"
+HISTORY = {"x": 0, "y": 0, "width": 1146, "height": 1330}
 SPOILED = "sources/call logs/call_logs_day_{day}.csv"  # of the failed day, in the run's home
 
 
@@ -83,7 +88,13 @@ def main() -> int:
         spoiled.write_text("call ID,customeR iD\n")
         for ending, day in DAYS.items():
             say(f"running {day}")
-            run(Path(folder), address, day, code=int(ending == "failed"))
+            failed = ending == "failed"
+            run(Path(folder), address, "daily", "--run-date", day, code=int(failed))
+        reject(Path(folder))
+        for start, end in RANGES:
+            say(f"running {start} to {end}")
+            code = int(start <= REJECTED <= end)
+            run(Path(folder), address, "backfill", "--from", start, "--to", end, code=code)
         with browser(Path(folder), *WINDOW) as page:
             for shown, day in DAYS.items():
                 path = HERE / f"{shown}.png"
@@ -91,7 +102,31 @@ def main() -> int:
                 url = f"{address}/runs/flow-run/{flow_run(address, f'daily-{day}-{load_type}')}"
                 path.write_bytes(picture(page, url, shown))
                 say(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
+            file = Path(folder) / "history.html"
+            run(Path(folder), address, "history", "--to", DAYS["failed"], "--out", str(file))
+            (HERE / "history.png").write_bytes(picture_of_history(page, file))
     return 0
+
+
+def picture_of_history(page: Page, file: Path) -> bytes:
+    """The upper part of the history's page, with the rejected day chosen."""
+    size = {"width": HISTORY["width"], "height": HISTORY["height"]}
+    page.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
+    page.open(file.as_uri())
+    page.until("document.querySelector('.js .day.on')")
+    page.click(f".calendar a[href='#{REJECTED}']")
+    return page.screenshot(HISTORY)
+
+
+def reject(folder: Path) -> None:
+    """Call logs whose agents nobody knows: another day's, with every agent replaced."""
+    home = folder / "home"
+    with (home / SPOILED.format(day=DAYS["initial"])).open(newline="") as source:
+        rows = list(csv.DictReader(source))
+    with (home / SPOILED.format(day=REJECTED)).open("w", newline="") as target:
+        writer = csv.DictWriter(target, rows[0])
+        writer.writeheader()
+        writer.writerows(row | {"agent ID": "0"} for row in rows)
 
 
 def picture(page: Page, url: str, shown: str) -> bytes:
@@ -160,12 +195,13 @@ def environment(folder: Path, address: str) -> dict[str, str]:
     }
 
 
-def run(folder: Path, address: str, day: str, code: int) -> None:
-    """One run date, as `make run` starts it; `code`: how it has to end."""
-    command = [sys.executable, "-m", "flows.daily", "--plain", "--run-date", day]
+def run(folder: Path, address: str, module: str, *options: str, code: int = 0) -> None:
+    """A command of the project, as `make` starts it; `code`: how it has to end."""
+    plain = ["--plain"] if module != "history" else []
+    command = [sys.executable, "-m", f"flows.{module}", *plain, *options]
     done = subprocess.run(command, cwd=ROOT, env=environment(folder, address), check=False)
     if done.returncode != code:
-        raise SystemExit(f"the run of {day} ended in {done.returncode}, not {code}")
+        raise SystemExit(f"{' '.join(command)} ended in {done.returncode}, not {code}")
 
 
 def flow_run(address: str, name: str) -> str:

@@ -5,7 +5,6 @@ for each run date over it, whose label says that date's figures: the page shows 
 at it or goes there by keyboard.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +84,7 @@ def _of_rows(days: Sequence[Day], entity: str) -> Chart:
             parts = dict(zip(ROWS, counts, strict=False))
         elif refused := day.rejected.get(entity):
             parts = {"rejected": refused["rows_read"]}
-        figures = ", ".join(f"{rows:,} {kind}" for kind, rows in parts.items())
+        figures = ", ".join(f"{count:,} {kind}" for kind, count in parts.items())
         usually = f"; usual {last:,.0f}" if last is not None else ""
         said.append(f"{sum(parts.values()):,} read: {figures}{usually}" if parts else "no rows")
         rows.append({"day": str(day.run_date), "usual": last})
@@ -147,16 +146,12 @@ def _of_problems(days: Sequence[Day]) -> Chart:
         said.append(f"{sum(of_day.values()):,} field problems: {each}" if of_day else "none")
     names = sorted(totals, key=lambda name: (list(ENTITIES).index(name.split(".")[0]), name))
     rows += [{"row": name, "total": totals[name]} for name in names]
+    size = {"scale": {"range": [10, 150]}, "legend": None}
     dots = {
         "mark": {"type": "circle", "fill": "var(--quarantine)", "opacity": 1},
         "encoding": {
             "y": _names(names),
-            "size": {
-                "field": "value",
-                "type": "quantitative",
-                "scale": {"range": [10, 150]},
-                "legend": None,
-            },
+            "size": {"field": "value", "type": "quantitative"} | size,
         },
     }
     sums = {
@@ -277,22 +272,18 @@ def _svg(
             "labelAngle": 0,
         },
     }
-    return vl_convert.vegalite_to_svg(
-        json.dumps(
-            {
-                "width": WIDTH,
-                "height": height,
-                "autosize": "none",
-                "padding": {"left": LEFT, "right": RIGHT, "top": 6, "bottom": 22},
-                "background": None,
-                "encoding": {"x": x},
-                "data": {"values": rows},
-                "layer": [*layers, bands],
-                "config": _LOOK,
-            }
-        ),
-        vl_version="6.4",
-    )
+    chart = {
+        "width": WIDTH,
+        "height": height,
+        "autosize": "none",
+        "padding": {"left": LEFT, "right": RIGHT, "top": 6, "bottom": 22},
+        "background": None,
+        "encoding": {"x": x},
+        "data": {"values": rows},
+        "layer": [*layers, bands],
+        "config": _LOOK,
+    }
+    return vl_convert.vegalite_to_svg(chart, vl_version="6.4")
 
 
 _TEXT = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": LEFT - 10}

@@ -189,6 +189,9 @@ def test_a_completed_run(
     assert "| call_logs | orphan | agent_id is missing |" in summary
     assert "| customers | email |" in summary
 
+    past = str(newest(publish.HISTORY_KEY).data)
+    assert f"| {DAY} | ✔ loaded | initial | {read:,} | {loaded:,} | " in past
+
     (event,) = of(state, publish.FINISHED, heard)
     assert event.resource.id == f"coretelecoms.daily.{DAY}"
     share = event.payload.pop("quarantine_share")
@@ -225,7 +228,7 @@ def test_a_completed_run(
     assert lines[4].endswith(f"/runs/flow-run/{flow_run(state)}")
 
     sent = [event.model_dump_json() for event in (event, *assets)]
-    shown = "\n".join([summary, str(table.data), said, *sent])
+    shown = "\n".join([summary, past, str(table.data), said, *sent])
     assert [value for (value,) in private if value in shown] == []
 
 

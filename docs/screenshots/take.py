@@ -71,9 +71,9 @@ async (png) => {
 # green steps; the first with the static path folded up, the last up to where it was held back
 PATHS = {"initial": 9, "incremental": 8, "failed": 6}
 # the history's other days: one is rejected, the one between the two ranges is missing.
-RANGES = (("2025-11-05", "2025-11-15"), ("2025-11-17", "2025-11-19"))
+RANGES = (("2025-11-08", "2025-11-15"), ("2025-11-17", "2025-11-19"))
 REJECTED = "2025-11-12"
-HISTORY = {"x": 0, "y": 0, "width": 1146, "height": 1330}
+HISTORY = {"x": 0, "y": 0, "width": 1200, "height": 1680}
 SPOILED = "sources/call logs/call_logs_day_{day}.csv"  # of the failed day, in the run's home
 
 

@@ -67,9 +67,12 @@ class Day:
         """What keeps it from being loaded."""
         if self.state is DayState.MISSING:
             return ["nothing is loaded"]
-        checks = {entity: ", ".join(row["failed_checks"]) for entity, row in self.rejected.items()}
         return [
-            *(f"{entity} was rejected ({failed})" for entity, failed in checks.items()),
+            *(
+                f"{entity} was rejected ({', '.join(row['failed_checks'])}): "
+                f"{row['rows_read']:,} rows read, {quarantined(row):,} for quarantine"
+                for entity, row in self.rejected.items()
+            ),
             *(f"the rows of {entity} are gone from the database" for entity in self.lost),
             *(f"{e} is not loaded" for e in self.absent if self.due and e not in self.lost),
         ]

@@ -30,7 +30,6 @@ def page(days: Sequence[Day], platform: str, sample_note: str, made: datetime) -
         counts=counts,
         seconds=dict(zip(SECONDS, ledger_columns("seconds").values(), strict=True)),
         totals={column: sum(day.total(column) for day in days) for column in counts},
-        work=lambda row: sum(row[column] or 0 for column in SECONDS),
         quarantined=sum(quarantined(row) for day in days for row in day.ledger.values()),
         colour=colour,
         platform=platform,

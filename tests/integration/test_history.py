@@ -95,7 +95,9 @@ def test_the_state_of_each_run_date(days: list[Day]) -> None:
     notes = {day.run_date - FIRST: day.notes for day in days}
     first, second, *_ = COMPLAINTS
     assert notes[timedelta(days=2)] == ["nothing is loaded"]
-    assert notes[timedelta(days=3)] == [f"{first.name} was rejected (quarantine share)"]
+    assert notes[timedelta(days=3)] == [
+        f"{first.name} was rejected (quarantine share): 202 rows read, 150 for quarantine"
+    ]
     assert notes[timedelta(days=4)] == [f"{second.name} is not loaded"]
     assert notes[timedelta(days=5)] == [f"the rows of {first.name} are gone from the database"]
     types = {day.run_date - FIRST: day.load_type for day in days if day.ledger}
@@ -107,7 +109,7 @@ def test_the_artifact_of_a_run(days: list[Day]) -> None:
     text = history(days)
     assert "✔ 3 loaded · ✘ 1 rejected · ◐ 2 incomplete · ! 1 missing" in text
     assert f"| {FIRST} | ✔ loaded | initial | " in text
-    assert "call_logs was rejected (quarantine share)" in text
+    assert "call_logs was rejected (quarantine share): 202 rows read" in text
     assert len(text) < 4000
     assert "private" not in text
 
@@ -326,6 +328,14 @@ def test_contrast(chromium: Any, scheme: str) -> None:
     # every colour that a chart uses is one of the page's.
     used = set(re.findall(r"var\(--([a-z-]+)\)", chromium.evaluate("document.body.innerHTML")))
     assert used <= {name for pair in (*TEXT, *DRAWN) for name in pair} | {"line"}
+
+
+def test_nothing_is_cut_off(chromium: Any) -> None:
+    widest = "Math.max(...[...document.querySelectorAll('.day.on, .calendar, .wide, .chart')]"
+    widest += ".map((part) => part.scrollWidth - part.clientWidth))"
+    chromium.evaluate(f"document.querySelector('.calendar a[href=\"#{FIRST}\"]').click()")
+    assert chromium.evaluate(widest) == 0
+    assert chromium.evaluate("document.documentElement.scrollWidth") == 1200
 
 
 def test_on_paper_it_is_light_and_whole(chromium: Any) -> None:

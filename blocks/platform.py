@@ -20,6 +20,7 @@ from blocks import prefect_api
 from blocks.connectors import dsn
 from blocks.errors import ConfigurationError, TransientError
 from blocks.resources import Resources
+from blocks.settings import ROLE
 from blocks.stores.opening import opened
 from blocks.stores.s3 import Access, S3Store
 from blocks.stores.store import Store
@@ -70,6 +71,12 @@ class Platform(Block):
         default=None,
         description="The PostgreSQL database with schema customer_complaints; "
         "without it, the warehouse.",
+    )
+    readers: str | None = Field(
+        default=None,
+        pattern=ROLE,
+        description="Database role that may read `analytics` without personal columns; "
+        "the role of this name and `_personal` may read all of it, and `conformed`.",
     )
     alerts: SlackWebhook | None = Field(
         default=None, description="Gets messages about failed runs; without it, there are none."
@@ -132,6 +139,7 @@ class Platform(Block):
             agents_url=self.agents_url,
             warehouse_dsn=warehouse,
             web_forms_dsn=dsn(self.web_forms) if self.web_forms else warehouse,
+            readers=self.readers or "",
             batch_rows=self.batch_rows,
             max_quarantine=self.max_quarantine,
             sheet_credentials=sheet_key(self.sheet_credentials),

@@ -64,6 +64,7 @@ def _local() -> Resources:
         agents_url=config.agents_url,
         warehouse_dsn=warehouse,
         web_forms_dsn=web_forms or warehouse,
+        readers=config.readers or "",
         batch_rows=config.batch_rows,
         max_quarantine=config.max_quarantine,
         samples=None if config.source_url else sources,

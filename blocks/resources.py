@@ -18,6 +18,7 @@ class Resources:
     agents_url: str | None  # None: agents/agents.csv in the source store
     warehouse_dsn: str = field(repr=False)
     web_forms_dsn: str = field(repr=False)
+    readers: str = ""  # the role that may read what is not personal; without it, none is given that
     batch_rows: int = 100_000
     max_quarantine: float = 0.5  # share of a day's rows, 0 to 1
     samples: Path | None = None  # where sample sources are generated for each run date

@@ -14,7 +14,7 @@ from tasks.warehouse import PROJECT, environment_of_dbt
 def main(arguments: list[str]) -> int:
     """Run dbt with these arguments; its exit code."""
     folder = settings().home.resolve() / "dbt"
-    with environment_of_dbt(resolve().warehouse_dsn):
+    with environment_of_dbt(resolve()):
         os.environ |= {
             "DBT_PROJECT_DIR": str(PROJECT),
             "DBT_PROFILES_DIR": str(PROJECT),

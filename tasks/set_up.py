@@ -22,7 +22,7 @@ def create_all_tables(platform: str) -> None:
         refuse_pooler(resources.warehouse_dsn)
         with _warehouse(platform) as connection:
             refuse_database(connection)
-            tables.create_all_tables(connection)
+            tables.create_all_tables(connection, resources.readers)
             lost = tables.lost_days(connection)
         with connect(resources.warehouse_dsn, autocommit=True, purpose="records") as connection:
             record(connection, resources.lake)

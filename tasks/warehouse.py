@@ -47,7 +47,7 @@ def run_dbt(run_date: date | None, platform: str) -> Built:
             if run_date and _is_built(resources.warehouse_dsn, run_date):
                 logger().info("Built already, together with another run")
                 return Built(0, (), 0.0)
-            with environment_of_dbt(resources.warehouse_dsn):
+            with environment_of_dbt(resources):
                 built = _build(resources)
         for warning in built.warnings:
             logger().warning(warning)
@@ -158,7 +158,7 @@ def _ask(dsn: str) -> None:
 
 
 @contextmanager
-def environment_of_dbt(dsn: str) -> Iterator[None]:
+def environment_of_dbt(resources: Resources) -> Iterator[None]:
     """What `dbt/profiles.yml` reads is in the environment during the block, and not after it.
 
     What dbt and prefect-dbt would read of another project is not: each of their options has a
@@ -166,7 +166,7 @@ def environment_of_dbt(dsn: str) -> Iterator[None]:
     """
     before = dict(os.environ)
     theirs = [name for name in before if name.startswith("DBT_")]
-    given = environment(dsn)
+    given = environment(resources.warehouse_dsn, resources.readers)
     for name in theirs:
         del os.environ[name]
     os.environ |= given
@@ -179,8 +179,8 @@ def environment_of_dbt(dsn: str) -> Iterator[None]:
                 os.environ[name] = before[name]
 
 
-def environment(dsn: str) -> dict[str, str]:
-    """The warehouse as the variables that `dbt/profiles.yml` reads.
+def environment(dsn: str, readers: str = "") -> dict[str, str]:
+    """The warehouse, and the role that reads it, as the variables that `dbt/profiles.yml` lists.
 
     As libpq found it: which of several hosts answered, what its own defaults filled in.
     """
@@ -194,6 +194,7 @@ def environment(dsn: str) -> dict[str, str]:
             "CORETELECOMS_DBT_PORT": str(info.port),
             "CORETELECOMS_DBT_USER": info.user,
             "CORETELECOMS_DBT_DATABASE": info.dbname,
+            "CORETELECOMS_DBT_READERS": readers,
             "CORETELECOMS_DBT_SSLMODE": given.get("sslmode", "prefer"),
             "CORETELECOMS_DBT_SSLROOTCERT": given.get("sslrootcert", ""),
             "CORETELECOMS_DBT_SSLCERT": given.get("sslcert", ""),

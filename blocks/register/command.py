@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from blocks import server
 from blocks.errors import CoreTelecomsError
@@ -23,6 +24,7 @@ examples:
   python -m blocks.register                        make or update the platform `production`
   python -m blocks.register --name staging --env-file staging.env
   python -m blocks.register --check-only           see whether the settings work, save nothing
+  python -m blocks.register --readers              make the roles that read the warehouse
   python -m blocks.register --registered           see whether the block as registered works
 
 The exit code is 0 only when every part works.
@@ -51,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--env-file", type=_file, metavar="FILE", help="read variables from it too (.env)"
+    )
+    parser.add_argument(
+        "--readers",
+        action="store_true",
+        help="make the two roles that CORETELECOMS_READERS names, or print the SQL; nothing else",
     )
     parser.add_argument("--check-only", action="store_true", help="check the parts, save nothing")
     parser.add_argument(
@@ -95,6 +102,8 @@ def _run(options: argparse.Namespace) -> int:
         env_file = options.env_file or Path(".env")
         variables = settings.aws_variables(env_file)
         values, wrong = parts.from_settings(settings.read(env_file), variables)
+    if options.readers:
+        return _readers(values, wrong)
     found = checked(values, wrong, options.name)
     if options.post_to_slack and values.get("alerts"):
         found["alerts"] = post(values["alerts"], options.name)
@@ -108,6 +117,19 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     _say_of("platform", _saved(values, options.name))
     return 0 if works else 1
+
+
+def _readers(values: Mapping[str, Any], wrong: Mapping[str, CoreTelecomsError]) -> int:
+    from blocks.connectors import dsn
+    from blocks.register.readers import make
+
+    if "warehouse" in wrong:
+        raise wrong["warehouse"]
+    statements, made = make(dsn(values["warehouse"]), values["readers"])
+    _say("Done:" if made else "Your role may not make roles. Have an administrator run:")
+    for statement in statements or ["-- nothing: both are there"]:
+        _say(f"  {statement}")
+    return 0 if made else 1
 
 
 def _saved(values: Mapping[str, object], name: str) -> str | CoreTelecomsError:

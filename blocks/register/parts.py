@@ -44,6 +44,7 @@ def from_settings(
             if config.web_forms_dsn
             else None
         ),
+        "readers": lambda: config.readers,
         "alerts": lambda: _slack(config.slack_webhook_url),
         "notify_on_success": lambda: config.slack_on_success,
         "batch_rows": lambda: config.batch_rows,

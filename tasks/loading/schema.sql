@@ -7,7 +7,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['conformed', 'staging', 'quarantine', 'ops'] LOOP
+    FOREACH name IN ARRAY ARRAY['conformed', 'staging', 'quarantine', 'ops', 'analytics'] LOOP
         IF to_regnamespace(name) IS NULL THEN
             EXECUTE format('CREATE SCHEMA %I', name);
         END IF;

@@ -10,6 +10,7 @@ from blocks.database import Connection
 from tasks.entities.contracts import COMPLAINTS, ENTITIES
 from tasks.entities.model import Entity
 from tasks.loading import locks
+from tasks.loading.readers import let_read
 from tasks.loading.versions import take_over_versions, versions
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
@@ -50,8 +51,11 @@ _NO_OWN_TABLESPACE = """
 """
 
 
-def create_all_tables(connection: Connection) -> None:
-    """Make the schemas and tables that aren't there yet; any number of runs may do so at once."""
+def create_all_tables(connection: Connection, readers: str = "") -> None:
+    """Make the schemas and tables that aren't there yet; any number of runs may do so at once.
+
+    Raises ConfigurationError when the roles that are to read them (`readers`) aren't there.
+    """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.key("create tables")])
         connection.execute(_NO_OWN_TABLESPACE)
@@ -65,6 +69,8 @@ def create_all_tables(connection: Connection) -> None:
                 connection.execute(_versions_table(entity, columns))
                 _add_new_columns(connection, entity.versions, columns)
                 take_over_versions(connection, entity)
+        if readers:
+            let_read(connection, readers)
 
 
 def _columns(entity: Entity) -> dict[str, sql.Composable]:

@@ -6,12 +6,14 @@ One database for the module and few builds: each costs seconds. Tests that chang
 import os
 import re
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from blocks.resources import Resources
 from tasks.dbt_errors import quote_no_values
 from tasks.entities.contracts import AGENTS, CUSTOMERS
 from tasks.warehouse import environment, environment_of_dbt
@@ -170,9 +172,11 @@ def test_any_order_of_loading_gives_what_a_full_refresh_gives(warehouse: Warehou
         "SELECT complaint_id, met_sla FROM analytics.fct_complaint_lifecycle ORDER BY complaint_id"
     ) == [("l1", False), ("l2", True), ("r1", True), ("r2", False), ("r4", False)]
 
-    incremental = warehouse.contents()
+    warehouse.execute("GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO pg_monitor")
+    incremental, granted = warehouse.contents(), warehouse.grants()
     warehouse.build("--full-refresh")
     assert warehouse.contents() == incremental
+    assert warehouse.grants() == granted
 
 
 _STATES = """
@@ -355,14 +359,16 @@ _READ = """
 
 
 def test_dbt_alone_is_given_the_password_and_no_other_projects_options(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CORETELECOMS_DBT_PORT", "1")
     for option in ("TARGET", "PROFILE", "PROFILES_DIR", "FULL_REFRESH", "EMPTY", "ENGINE_STATE"):
         monkeypatch.setenv(f"DBT_{option}", "of another project")
     before = dict(os.environ)
-    dsn = database.replace("postgres:@", "postgres:secret@")
-    with suppress(KeyError), environment_of_dbt(dsn):
+    dsn = resources.warehouse_dsn.replace("postgres:@", "postgres:secret@")
+    ours = replace(resources, warehouse_dsn=dsn, readers="reader")
+    with suppress(KeyError), environment_of_dbt(ours):
+        assert os.environ["CORETELECOMS_DBT_READERS"] == "reader"
         assert os.environ["DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"] == "secret"
         assert os.environ["CORETELECOMS_DBT_PORT"] == "5432"
         assert [name for name in os.environ if name.startswith("DBT_")] == [

@@ -43,6 +43,7 @@ class Warehouse:
     dsn: str
     target: Path
     manifest: "Manifest" = field(repr=False)
+    readers: str = ""
     warnings: list[str] = field(default_factory=list)  # what the last run of dbt warned of
 
     def create(self) -> None:
@@ -53,7 +54,7 @@ class Warehouse:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         with psycopg.connect(self.dsn) as connection:
-            create_all_tables(connection)
+            create_all_tables(connection, self.readers)
 
     def load_static(self, run_date: date, entity: Entity, rows: Iterable[Row]) -> None:
         """Upsert customers or agents, as a static load does."""
@@ -142,7 +143,7 @@ class Warehouse:
         spare_dbt()
         command, *options = arguments
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment(self.dsn).items():
+            for name, value in environment(self.dsn, self.readers).items():
                 patch.setenv(name, value)
             self.warnings.clear()
             runner = dbtRunner(manifest=self.manifest, callbacks=[self._listen])
@@ -174,9 +175,9 @@ class Warehouse:
         assert answer.success, bad
         return {r.node.name: str(r.status) for r in answer.result}
 
-    def build_models(self) -> None:
+    def build_models(self, *options: str) -> None:
         """Build without dbt's tests, which the last build of a story runs."""
-        self.build("--exclude-resource-type", "test")
+        self.build("--exclude-resource-type", "test", *options)
 
     def execute(self, statement: LiteralString) -> None:
         """Run a statement."""
@@ -188,12 +189,28 @@ class Warehouse:
         with psycopg.connect(self.dsn) as connection:
             return connection.execute(query).fetchall()
 
+    def grants(self) -> list[tuple[Any, ...]]:
+        """Who may do what with the relations of `analytics` and their columns."""
+        return self.rows(_GRANTS)
+
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """All that consumers read, in an order of its own."""
         return {
             name: self.rows(f"SELECT * FROM analytics.{name} ORDER BY {order}")
             for name, order in MODELS.items()
         }
+
+
+_GRANTS = """
+    SELECT relname, null AS attname, grantee::regrole::text, privilege_type
+    FROM pg_class, aclexplode(relacl)
+    WHERE relnamespace = 'analytics'::regnamespace AND grantee <> relowner
+    UNION ALL
+    SELECT relname, attname, grantee::regrole::text, privilege_type
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, aclexplode(attacl)
+    WHERE relnamespace = 'analytics'::regnamespace
+    ORDER BY 1, 2 NULLS FIRST, 3, 4
+"""
 
 
 def on_server(server: str, folder: Path, manifest: "Manifest") -> Warehouse:

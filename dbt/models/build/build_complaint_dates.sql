@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ delete_rebuilt('true') }}") }}
+
 select complaint_date
 from {{ ref('build_complaints') }}
 where complaint_date is not null

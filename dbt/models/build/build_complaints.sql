@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        post_hook='analyze {{ this }}',
-    )
-}}
+{{ config(post_hook='analyze {{ this }}') }}
 -- depends_on: {{ ref('dim_customers') }}
 -- depends_on: {{ ref('dim_agents') }}
 -- depends_on: {{ ref('stg_customers') }}

@@ -1,4 +1,4 @@
-{{ config(post_hook='analyze {{ this }}') }}
+{{ config(pre_hook="{{ delete_rebuilt('true') }}", post_hook='analyze {{ this }}') }}
 
 {% set months = before_this_build('feat_customer_month') %}
 

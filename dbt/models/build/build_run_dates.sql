@@ -1,4 +1,9 @@
-{{ config(post_hook=["analyze {{ this }}", "{{ analyze_loaded() }}"]) }}
+{{
+    config(
+        pre_hook=["{{ identify_rows() }}", "{{ delete_rebuilt('true') }}"],
+        post_hook=["analyze {{ this }}", "{{ analyze_loaded() }}"],
+    )
+}}
 
 {% set built = before_this_build('built_run_dates') %}
 

@@ -2,7 +2,12 @@
 -- depends_on: {{ ref('agg_agent_performance') }}
 -- depends_on: {{ ref('feat_customer_month') }}
 -- depends_on: {{ ref('dim_date') }}
-{{ config(post_hook="delete from {{ ref('build_complaints') }}") }}
+{{
+    config(
+        pre_hook="{{ delete_rebuilt('true') }}",
+        post_hook=["{{ identify_rows() }}", "delete from {{ ref('build_complaints') }}"],
+    )
+}}
 
 select
     entity,

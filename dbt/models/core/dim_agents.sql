@@ -1,8 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_versions('agents', 'agent_id')) }}",
         post_hook="{{ analyze_if_changed('agents', 'agent_id') }}",
         indexes=[{'columns': ['agent_id']}],

@@ -1,8 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_versions('customers', 'customer_id')) }}",
         post_hook="{{ analyze_if_changed('customers', 'customer_id') }}",
         indexes=[{'columns': ['customer_id']}],

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(pre_hook="{{ delete_rebuilt('true') }}") }}
 
 -- depends_on: {{ ref('build_run_dates') }}
 

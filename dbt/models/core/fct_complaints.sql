@@ -1,8 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(listed_complaints()) }}",
         post_hook="analyze {{ this }} (customer_id, complaint_date, last_run_date)",
         indexes=[

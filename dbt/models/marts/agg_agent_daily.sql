@@ -1,8 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_dates()) }}",
         post_hook="analyze {{ this }} (complaint_date)",
         indexes=[{'columns': ['complaint_date']}],

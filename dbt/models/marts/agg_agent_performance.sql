@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(pre_hook="{{ delete_rebuilt('true') }}") }}
 
 with totals as (
 

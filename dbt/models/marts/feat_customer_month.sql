@@ -1,8 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
         pre_hook="{{ delete_rebuilt(rebuilt_customer_months()) }}",
         post_hook="analyze {{ this }} (customer_id, month)",
     )

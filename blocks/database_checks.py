@@ -16,11 +16,13 @@ CONNECTIONS = 10  # what a run opens at once, at most
 CLOCK_SECONDS = 60
 
 
-def warehouse(dsn: str, tables: Sequence[str] = ()) -> dict[str, Callable[[], str]]:
+def warehouse(
+    dsn: str, readers: str = "", tables: Sequence[str] = ()
+) -> dict[str, Callable[[], str]]:
     """The checks of the database to load; `tables` are those that a run alters, if there."""
     return {
         "warehouse": partial(_server, dsn),
-        "privileges": partial(_privileges, dsn, tables),
+        "privileges": partial(_privileges, dsn, readers, tables),
         "sessions": partial(_sessions, dsn),
         "connections": partial(_connections, dsn),
         "clock": partial(_clock, dsn),
@@ -66,12 +68,17 @@ _MISSING = """
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE NOT pg_has_role(relowner, 'USAGE')
       AND nspname || '.' || relname = ANY (%(tables)s::text[])
+    UNION ALL
+    SELECT format('CREATE ROLE %%I', reader)
+    FROM unnest(%(readers)s::text[]) AS reader
+    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader)
     ORDER BY 1
 """
 
 
-def _privileges(dsn: str, tables: Sequence[str]) -> str:
-    given: dict[str, Any] = {"schemas": SCHEMAS, "tables": list(tables)}
+def _privileges(dsn: str, readers: str, tables: Sequence[str]) -> str:
+    roles = [readers, f"{readers}_personal"] if readers else []
+    given: dict[str, Any] = {"schemas": SCHEMAS, "tables": list(tables), "readers": roles}
     missing = [grant for (grant,) in _ask(dsn, _MISSING, **given)]
     if missing:
         raise ConfigurationError(

@@ -108,7 +108,7 @@ def _of_the_platform(resources: "Resources", day: date) -> dict[str, Callable[[]
     from tasks.reading.land import looked_into
 
     found: dict[str, Callable[[], str]] = {"lake": partial(checks.lake, resources.lake)}
-    found |= database_checks.warehouse(resources.warehouse_dsn, ALL)
+    found |= database_checks.warehouse(resources.warehouse_dsn, resources.readers, ALL)
     samples = resources.samples is not None
     if not (samples and resources.web_forms_dsn == resources.warehouse_dsn):
         found["web forms"] = partial(database_checks.web_forms, resources.web_forms_dsn)

@@ -221,9 +221,11 @@ _LIMITS = """
 
 
 def _said(result: Any) -> str:
-    """One result in words: a test by its rows and query, a model by its name."""
+    """One result in words: a test by its rows and query, a model by its name and what was wrong."""
     name, kind = result.node.name, result.node.resource_type
     if result.failures is None:
-        return f"dbt {kind} {name} ended in {result.status}"
+        # the first line says where, the second what, the others how dbt got there.
+        what = "".join((result.message or "").splitlines()[1:2]).strip()
+        return f"dbt {kind} {name} ended in {result.status}" + (what and f": {what}")
     query = getattr(result.node, "compiled_path", None)
     return f"dbt {kind} {name}: {result.failures} rows" + (f" (query: {query})" if query else "")

@@ -47,7 +47,13 @@ def pytest_configure() -> None:
 
 NO_GRACE_MS = 10
 
-DBT = ("test_warehouse", "test_readers", "test_plans", "test_replay", "test_dbt_project")  # its first use is slow
+DBT = (
+    "test_warehouse",
+    "test_readers",
+    "test_plans",
+    "test_replay",
+    "test_dbt_project",
+)  # its first use is slow
 # these take longest: on several cores they begin first, so that none is waited for in the end. The
 # first one makes the database of Prefect's server for all of them, the second one needs none.
 LONGEST = (

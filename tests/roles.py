@@ -8,6 +8,7 @@ import psycopg
 PAGE = Path(__file__).parents[1] / "docs" / "deployment.md"
 BLOCK = re.compile(r"<!-- run by tests/roles.py -->\n```sql\n(.*?)```", re.DOTALL)
 LOADER, READER = "coretelecoms_loader", "web_forms_reader"
+ANALYSTS, ALL = "coretelecoms_reader", "coretelecoms_reader_personal"
 PASSWORD = "choose-one"  # as the page has it
 
 
@@ -26,8 +27,8 @@ def make(superuser: str) -> None:
 def drop(superuser: str) -> None:
     """Remove the roles again, with what they own in this database."""
     with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"DROP OWNED BY {LOADER}, {READER} CASCADE")
-        connection.execute(f"DROP ROLE {LOADER}, {READER}")
+        connection.execute(f"DROP OWNED BY {LOADER}, {READER}, {ANALYSTS}, {ALL} CASCADE")
+        connection.execute(f"DROP ROLE {LOADER}, {READER}, {ANALYSTS}, {ALL}")
         database = connection.info.dbname
         connection.execute(f"GRANT ALL ON DATABASE {database} TO PUBLIC")
 
@@ -40,3 +41,13 @@ def assert_both_days_are_built(superuser: str) -> None:
         # run_dbt is complete only when dbt's own tests of both against each other passed.
         built = "SELECT count(*) > 0 FROM analytics.fct_complaints"
         assert connection.execute(built).fetchone() == (True,)
+
+
+def assert_readers_may_read(superuser: str) -> None:
+    """The two roles of `CORETELECOMS_READERS` may read what the page says."""
+    with psycopg.connect(superuser) as connection:
+        connection.execute(f"SET ROLE {ANALYSTS}")
+        connection.execute("SELECT customer_id, gender FROM analytics.dim_customers")
+        connection.execute(f"SET ROLE {ALL}")
+        connection.execute("SELECT email FROM analytics.dim_customers")
+        connection.execute("SELECT email FROM conformed.customers")

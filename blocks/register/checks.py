@@ -65,7 +65,7 @@ def _agents(values: Values, name: str) -> str:
 
 
 def _warehouse(part: str, values: Values, name: str) -> str:
-    return database_checks.warehouse(dsn(values["warehouse"]))[part]()
+    return database_checks.warehouse(dsn(values["warehouse"]), values["readers"] or "")[part]()
 
 
 def _alerts(values: Values, name: str) -> str:

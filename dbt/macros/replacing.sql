@@ -41,7 +41,7 @@
     {%- set found = run_query(query).columns[0].values() -%}
     {%- if found -%}
         {%- do exceptions.raise_compiler_error(
-            name ~ " can't be replaced: " ~ found | join(', ') ~ " would be dropped with it. "
+            name.schema ~ '.' ~ name.identifier ~ " can't be replaced: " ~ found | join(', ') ~ " would be dropped with it. "
             ~ "Ask the owner to drop it and to make it again afterwards; then build again"
         ) -%}
     {%- endif -%}

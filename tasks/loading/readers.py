@@ -1,4 +1,4 @@
-"""What the roles that read the warehouse may read (docs/contract.md#readers), schemas and `conformed`.
+"""What those who read the warehouse may read of `conformed` (docs/contract.md#readers).
 
 The relations of `analytics` are granted where they are made: dbt/macros/readers.sql.
 """
@@ -28,7 +28,7 @@ _MISSING = """
 def let_read(connection: Connection, readers: str) -> None:
     """Give the role what is not personal, and the one with `_personal` after its name all.
 
-    Raises ConfigurationError when one isn't there.
+    Raises ConfigurationError when one isn't there, or this role may not give them that.
     """
     roles = {"readers": readers, "all": f"{readers}_personal"}
     try:
@@ -41,3 +41,10 @@ def let_read(connection: Connection, readers: str) -> None:
         ) from None
     for (statement,) in statements:
         connection.execute(statement.encode())
+    # PostgreSQL only warns of a right that a role can't give: that of a schema of somebody else's.
+    if left := connection.execute(_MISSING, roles).fetchall():
+        raise ConfigurationError(
+            f"The role of the warehouse may not let {readers} read it",
+            where="CORETELECOMS_READERS",
+            todo=f"have an administrator run: {'; '.join(grant for (grant,) in left)}",
+        )

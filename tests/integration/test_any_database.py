@@ -72,7 +72,7 @@ def plain_role(resources: Resources) -> Iterator[str]:
 
 
 def test_schemas_that_a_dba_made_are_enough(resources: Resources, plain_role: str) -> None:
-    for schema in ("conformed", "staging", "quarantine", "ops"):
+    for schema in ("conformed", "staging", "quarantine", "ops", "analytics"):
         execute(resources, f"CREATE SCHEMA {schema} AUTHORIZATION {plain_role}")
     dsn = resources.warehouse_dsn.replace("postgres:@", f"{plain_role}:@")
     ours = replace(resources, warehouse_dsn=dsn)

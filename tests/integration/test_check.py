@@ -37,8 +37,8 @@ def role(database: str) -> Iterator[str]:
         connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO PUBLIC").format(name))
 
 
-def wrong(dsn: str, part: str) -> CoreTelecomsError | None:
-    said = checks.looked_at(database_checks.warehouse(dsn, tables.ALL))[part]
+def wrong(dsn: str, part: str, readers: str = "") -> CoreTelecomsError | None:
+    said = checks.looked_at(database_checks.warehouse(dsn, readers, tables.ALL))[part]
     return said if isinstance(said, CoreTelecomsError) else None
 
 
@@ -51,6 +51,7 @@ def test_each_missing_privilege_is_named_and_its_grant_is_enough(database: str, 
     with psycopg.connect(database) as connection:
         tables.create_all_tables(connection)
         name = connection.info.dbname
+    execute(database, "DROP SCHEMA analytics")
     execute(database, f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
     missing = grants(role)
     assert f"GRANT TEMPORARY ON DATABASE {name} TO checked" in missing
@@ -64,6 +65,12 @@ def test_each_missing_privilege_is_named_and_its_grant_is_enough(database: str, 
         missing = missing[1:]
     with psycopg.connect(role) as connection:
         tables.create_all_tables(connection)
+
+
+def test_roles_that_are_to_read_and_are_not_there(database: str) -> None:
+    error = wrong(database, "privileges", "analysts")
+    assert error
+    assert "CREATE ROLE analysts; CREATE ROLE analysts_personal" in error.todo
 
 
 def test_what_a_database_may_be(database: str, role: str) -> None:

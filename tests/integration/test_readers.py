@@ -3,12 +3,18 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from psycopg import errors as pg
 
+from blocks.errors import ConfigurationError
+from blocks.register import command
+from tasks.entities.contracts import CUSTOMERS
+from tasks.loading.readers import let_read
+from tasks.loading.tables import create_all_tables
 from tests.integration.test_warehouse import call, november, web
 from tests.integration.warehouse import MODELS, Warehouse, on_server
 
@@ -30,6 +36,7 @@ def project(
     with psycopg.connect(postgres, autocommit=True) as connection:
         for role in (READER, ALL, ANALYST):
             connection.execute(f"CREATE ROLE {role}")
+        connection.execute(f"GRANT {READER} TO {ANALYST}")
         yield warehouse
         connection.execute("DROP DATABASE IF EXISTS warehouse WITH (FORCE)")
         connection.execute(f"DROP ROLE {READER}, {ALL}, {ANALYST}")
@@ -166,7 +173,7 @@ def test_a_full_refresh_drops_nothing_that_is_an_analysts(warehouse: Warehouse) 
     answer = warehouse.dbt("build", "--full-refresh", "--exclude-resource-type", "unit_test")
     (broken,) = [r for r in answer.result if r.status == "error"]
     assert broken.node.name == "fct_complaints"
-    assert "view public.open (owner ann) would be dropped with it" in broken.message
+    assert "view open (owner ann) would be dropped with it" in broken.message
     assert warehouse.rows("SELECT count(*) FROM open") == [(2,)]
     warehouse.build()  # from where it stopped
     assert warehouse.rows("SELECT count(*) FROM open") == [(2,)]
@@ -192,7 +199,7 @@ def test_a_view_of_other_columns_is_replaced_unless_an_analyst_built_on_it(
     warehouse.execute("CREATE VIEW mine AS SELECT * FROM analytics.stg_call_logs")
     answer = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     (broken,) = [r for r in answer.result if r.status == "error"]
-    assert "view public.mine (owner postgres) would be dropped with it" in broken.message
+    assert "view mine (owner postgres) would be dropped with it" in broken.message
     warehouse.execute("DROP VIEW mine")
     for _ in range(2):
         warehouse.build_models()
@@ -223,9 +230,10 @@ def test_what_the_two_roles_may_read(warehouse: Warehouse) -> None:
         *(("dim_customers", column) for column in _WHO),
         ("stg_agents", "name"),
         *(("stg_customers", column) for column in _WHO),
+        *(("stg_customers_versions", column) for column in _WHO if column in CUSTOMERS.versioned),
     ]
     assert warehouse.rows(_MAY_READ.format(role=ALL, may="NOT")) == []
-    assert warehouse.rows(_MAY_READ.format(role=ANALYST, may="")) == []  # as everybody may
+    assert warehouse.rows(_MAY_READ.format(role="public", may="")) == []
     for role, query, error in [
         (READER, "SELECT customer_key, gender FROM analytics.dim_customers", None),
         (READER, "SELECT email FROM analytics.dim_customers", pg.InsufficientPrivilege),
@@ -263,3 +271,55 @@ _FOR_EVERYBODY = """
     WHERE relnamespace::regnamespace::text
         IN ('conformed', 'staging', 'quarantine', 'ops', 'analytics') AND grantee = 0
 """
+
+
+@pytest.fixture
+def settings_of(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two roles are named that aren't there; what may be made is dropped afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CORETELECOMS_READERS", "Telecom_reader")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE ROLE loader LOGIN")
+        yield
+        connection.execute('DROP OWNED BY loader, "Telecom_reader", "Telecom_reader_personal"')
+        connection.execute('DROP ROLE loader, "Telecom_reader", "Telecom_reader_personal"')
+
+
+def test_the_roles_are_made_by_who_may(
+    settings_of: None,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with psycopg.connect(database) as connection, pytest.raises(ConfigurationError) as caught:
+        create_all_tables(connection, "Telecom_reader")
+    assert "blocks.register --readers" in caught.value.todo
+
+    def register(dsn: str) -> tuple[int, str]:
+        monkeypatch.setenv("CORETELECOMS_WAREHOUSE_DSN", dsn)
+        code = command.main(["--readers"])
+        return code, capsys.readouterr().out
+
+    statements = [
+        'CREATE ROLE "Telecom_reader";',
+        'CREATE ROLE "Telecom_reader_personal";',
+        *(f'TO "Telecom_reader{end}";' for end in ("", "_personal")),
+    ]
+    code, said = register(database.replace("postgres:@", "loader:@"))
+    assert (code, all(statement in said for statement in statements)) == (1, True), said
+    assert "administrator" in said
+    code, said = register(database)
+    assert (code, all(statement in said for statement in statements)) == (0, True), said
+    assert "nothing" in register(database)[1]
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE SCHEMA conformed")
+        connection.execute("CREATE SCHEMA analytics AUTHORIZATION loader")
+        connection.execute("GRANT ALL ON SCHEMA conformed TO loader")
+    theirs = database.replace("postgres:@", "loader:@")
+    with psycopg.connect(theirs) as connection, pytest.raises(ConfigurationError) as caught:
+        let_read(connection, "Telecom_reader")
+    assert 'GRANT USAGE ON SCHEMA conformed TO "Telecom_reader_personal"' in caught.value.todo
+    with psycopg.connect(database) as connection:
+        create_all_tables(connection, "Telecom_reader")
+        connection.execute('SET ROLE "Telecom_reader_personal"')
+        assert connection.execute("SELECT FROM conformed.customers").fetchall() == []

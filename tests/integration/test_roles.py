@@ -28,6 +28,7 @@ def by_roles(
     for variable, role in (("WAREHOUSE", roles.LOADER), ("WEB_FORMS", roles.READER)):
         dsn = database.replace("postgres:@", f"{role}:@")
         monkeypatch.setenv(f"CORETELECOMS_{variable}_DSN", dsn)
+    monkeypatch.setenv("CORETELECOMS_READERS", roles.ANALYSTS)
     monkeypatch.setenv("CORETELECOMS_SOURCE_URL", str(tmp_path / "sources"))
     settings.cache_clear()
     forget()
@@ -40,3 +41,4 @@ def test_two_daily_runs_with_the_documented_roles(by_roles: None, database: str)
         state: Any = asyncio.run(daily(run_date=day, return_state=True))  # type: ignore[arg-type]
         assert state.is_completed(), state.message
     roles.assert_both_days_are_built(database)
+    roles.assert_readers_may_read(database)

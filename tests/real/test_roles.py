@@ -34,6 +34,7 @@ def test_two_daily_runs_with_the_documented_roles(debian: str, tmp_path: Path) -
         "PYTHONPATH": str(ROOT),
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "CORETELECOMS_HOME": str(tmp_path / "home"),
+        "CORETELECOMS_READERS": roles.ANALYSTS,
         "CORETELECOMS_SOURCE_URL": str(tmp_path / "sources"),
         "CORETELECOMS_WAREHOUSE_DSN": dsn(roles.LOADER),
         "CORETELECOMS_WEB_FORMS_DSN": dsn(roles.READER),
@@ -50,3 +51,4 @@ def test_two_daily_runs_with_the_documented_roles(debian: str, tmp_path: Path) -
             )
             assert done.returncode == 0, done.stdout + done.stderr
     roles.assert_both_days_are_built(superuser)
+    roles.assert_readers_may_read(superuser)

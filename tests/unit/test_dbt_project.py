@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tasks.entities.contracts import ENTITIES
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -106,6 +107,35 @@ def test_every_listed_column_is_described(manifest: Manifest) -> None:
         assert source["description"], source["name"]
 
 
+def behind(manifest: Manifest, node: dict[str, Any]) -> set[str]:
+    """All that a model is made from, itself or through other models."""
+    found: set[str] = set()
+    waiting = [node["unique_id"]]
+    while waiting:
+        for read in manifest["nodes"].get(waiting.pop(), {}).get("depends_on", {}).get("nodes", []):
+            if read not in found:
+                found.add(read)
+                waiting.append(read)
+    return found
+
+
+def test_personal_columns_are_marked_wherever_they_get_to(manifest: Manifest) -> None:
+    """dbt/macros/readers.sql keeps the marked ones from the role that may not read them."""
+    for node in nodes(manifest, "model"):
+        personal = {
+            column
+            for source in behind(manifest, node)
+            if source.startswith("source.coretelecoms.conformed.")
+            for column in ENTITIES[source.rpartition(".")[2].removesuffix("_versions")].personal
+        }
+        marked = {
+            name
+            for name, column in node["columns"].items()
+            if column["config"]["meta"].get("personal")
+        }
+        assert marked == personal & set(node["columns"]), node["name"]
+
+
 def test_star_schema_and_marts_have_enforced_contracts(manifest: Manifest) -> None:
     assert len(public(manifest)) == 9
     for node in public(manifest):
@@ -178,14 +208,8 @@ def test_lifecycle_and_versions_have_unit_tests(manifest: Manifest) -> None:
 
 def test_what_the_whole_build_is_judged_by_comes_last(manifest: Manifest) -> None:
     """built_run_dates waits for every table that consumers read, itself or through another."""
-    waits_for: set[str] = set()
-    waiting = ["model.coretelecoms.built_run_dates"]
-    while waiting:
-        for read in manifest["nodes"][waiting.pop()]["depends_on"]["nodes"]:
-            if read in manifest["nodes"] and read not in waits_for:
-                waits_for.add(read)
-                waiting.append(read)
-    assert {node["unique_id"] for node in public(manifest)} <= waits_for
+    last = manifest["nodes"]["model.coretelecoms.built_run_dates"]
+    assert {node["unique_id"] for node in public(manifest)} <= behind(manifest, last)
 
 
 def test_needs_no_package_from_a_hub() -> None:

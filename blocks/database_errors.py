@@ -64,12 +64,7 @@ def translated(
     code, diag = error.sqlstate or "", error.diag
     said = f": {diag.message_primary}" if _NAMING.match(code) and diag.message_primary else ""
     if code == "55P03" and held_by:
-        return DatabaseUnavailableError(
-            f"A lock was not free in time, because of {held_by[-1]}",
-            where=where,
-            todo="wait until that session is done, or end it (select pg_terminate_backend(pid)), "
-            "then run again: the transaction was rolled back",
-        )
+        return lock_not_free(held_by[-1], where)
     if code == "42501":
         return ConfigurationError(
             f"A privilege is missing{said}",
@@ -82,6 +77,16 @@ def translated(
         if name and not said
     ]
     return _translated(code, said or "".join(f", {name}" for name in about), where)
+
+
+def lock_not_free(held_by: str, where: str) -> CoreTelecomsError:
+    """The error of a statement that another session kept waiting for too long."""
+    return DatabaseUnavailableError(
+        f"A lock was not free in time, because of {held_by}",
+        where=where,
+        todo="wait until that session is done, or end it (select pg_terminate_backend(pid)), "
+        "then run again: the transaction was rolled back",
+    )
 
 
 def _translated(code: str, said: str, where: str) -> CoreTelecomsError:

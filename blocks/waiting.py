@@ -55,9 +55,50 @@ def watched(
 
 def _holders(process: int, conninfo: str) -> str:
     with psycopg.connect(conninfo, application_name="coretelecoms waiting") as connection:
-        rows = connection.execute(_HOLDERS, [process]).fetchall()
-    sessions = [
-        f"session {pid} of {role or 'another role'}" + (f" ({application})" if application else "")
-        for pid, role, application in rows
-    ]
-    return ", ".join(sessions)
+        return ", ".join(_named(*row) for row in connection.execute(_HOLDERS, [process]))
+
+
+def _named(process: int, role: str | None, application: str | None) -> str:
+    named = f"session {process} of {role or 'another role'}"
+    return f"{named} ({application})" if application else named
+
+
+@contextmanager
+def watched_over(conninfo: str, application: str, limit: float) -> Iterator[list[str]]:
+    """The same for all sessions of an application that opens its own. One that has waited for
+    `limit` seconds is cancelled, and who it waited for is added to what the block is given.
+    """
+    over, too_long = threading.Event(), list[str]()
+
+    def look() -> None:
+        while not over.wait(PATIENCE_SECONDS):
+            with (
+                suppress(psycopg.Error),
+                psycopg.connect(conninfo, application_name="coretelecoms waiting") as connection,
+            ):
+                given = {"application": application, "seconds": PATIENCE_SECONDS}
+                for process, seconds, *holder in connection.execute(_WAITING, given).fetchall():
+                    if say := listener.get():
+                        say(f"waiting for a lock of {_named(*holder)}")
+                    if seconds > limit:
+                        too_long.append(_named(*holder))
+                        connection.execute("SELECT pg_cancel_backend(%s)", [process])
+
+    threading.Thread(target=copy_context().run, args=(look,), daemon=True).start()
+    try:
+        yield too_long
+    finally:
+        over.set()
+
+
+_WAITING = """
+    SELECT ours.pid, seconds, other.pid, other.usename, other.application_name
+    FROM pg_stat_activity AS ours
+    CROSS JOIN LATERAL (
+        SELECT extract(epoch FROM clock_timestamp() - min(waitstart))::float8 AS seconds
+        FROM pg_locks WHERE pg_locks.pid = ours.pid AND NOT granted
+    ) AS waits
+    JOIN pg_stat_activity AS other ON other.pid = ANY (pg_blocking_pids(ours.pid))
+    WHERE ours.datname = current_database() AND ours.application_name = %(application)s
+      AND other.application_name IS DISTINCT FROM %(application)s AND seconds > %(seconds)s
+"""

@@ -11,7 +11,9 @@ from typing import Any
 
 from prefect import task
 
-from blocks.database import connect
+from blocks import waiting
+from blocks.database import LOCK_SECONDS, address, connect
+from blocks.database_errors import lock_not_free
 from blocks.errors import WarehouseBuildError
 from blocks.resolving import resolve
 from blocks.resources import Resources
@@ -21,6 +23,7 @@ from tasks.reporting.progress import board
 from tasks.stage import OPTIONS, logger, stage
 
 PROJECT = Path(__file__).parent.parent / "dbt"
+DBT = "coretelecoms dbt"  # its sessions, by dbt/profiles.yml
 SKIPPED = "skipped"  # dbt's word for a node behind a failed one
 
 
@@ -123,10 +126,12 @@ def _build(resources: Resources) -> Built:
 
     # unit tests try the models' logic on made-up rows: `make test` runs them, no daily run does.
     command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
+    dsn = resources.warehouse_dsn
     try:
-        answer = runner.invoke(command)
+        with waiting.watched_over(dsn, DBT, LOCK_SECONDS) as waited_for:
+            answer = runner.invoke(command)
     except ValueError:  # what prefect-dbt makes of a dbt that got nowhere
-        _ask(resources.warehouse_dsn)
+        _ask(dsn, waited_for)
         raise WarehouseBuildError(
             "dbt did not start building",
             where=f"{PROJECT.name}/ (dbt's log in {target / 'logs'})",
@@ -137,7 +142,7 @@ def _build(resources: Resources) -> Built:
     board.add_rows("run_dbt", sum(str(r.status) != SKIPPED for r in results) - models)
     broken = [r for r in results if str(r.status) in ("error", "fail", "runtime error")]
     if broken or not answer.success:
-        _ask(resources.warehouse_dsn)
+        _ask(dsn, waited_for)
         for result in broken:
             if result.node.compiled_code:
                 logger().error("The query of %s:\n%s", result.node.name, result.node.compiled_code)
@@ -151,8 +156,10 @@ def _build(resources: Resources) -> Built:
     return Built(len(results), warned, time.monotonic() - started)
 
 
-def _ask(dsn: str) -> None:
+def _ask(dsn: str, waited_for: list[str]) -> None:
     """Raise DatabaseUnavailableError, to be tried again, if that is why a build failed."""
+    if waited_for:
+        raise lock_not_free(waited_for[0], address(dsn))
     with connect(dsn, purpose="run_dbt"):
         pass
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from prefect.tasks import Task
 from prefect.variables import Variable
@@ -21,6 +22,7 @@ from tests.integration.snapshot import ALL
 STILL = Kill("after", "tasks.loading.copying:copy", nth=2, of="call_logs", signal=signal.SIGSTOP)
 # seconds between attempts: by the first one the server is back, on a busy machine by the second.
 PATIENT = [2.0, 10.0]
+A_MOMENT = 0.5  # seconds
 LONGER = {"flows.run:patient": "tests.integration.test_server_gone:patient"}
 
 
@@ -83,6 +85,27 @@ def test_in_the_middle_of_dbt(nights: Nights, server: Any, place: Place) -> None
     server.start()
     assert child.wait() == 0, child.said
     assert "0 of 0 days completed, 2 were complete in the ledger already" in child.said
+    assert n.left_at(place).differences(nights.second, ALL) == []
+
+
+def test_a_table_that_dbt_needs_is_locked(nights: Nights, place: Place) -> None:
+    """The run says who holds it, gives up after a while, and completes when it tries again."""
+    limits = {
+        "blocks.waiting:PATIENCE_SECONDS": "tests.integration.test_server_gone:A_MOMENT",
+        "tasks.warehouse:LOCK_SECONDS": "tests.integration.test_server_gone:A_MOMENT",
+    }
+    still = Kill("before", "tasks.warehouse:_build", signal=signal.SIGSTOP)
+    child = nights.start(place, kill=still, replace=limits)
+    assert child.wait() == -signal.SIGSTOP, child.said
+    with psycopg.connect(place.dsn, application_name="a colleague") as holder:
+        process = holder.info.backend_pid
+        holder.execute("LOCK TABLE conformed.customers")
+        child.go_on()
+        retries(child, "run_dbt")
+    assert child.wait() == 0, child.said
+    who = f"session {process} of postgres (a colleague)"
+    assert f"waiting for a lock of {who}" in child.said
+    assert f"A lock was not free in time, because of {who}" in child.said
     assert n.left_at(place).differences(nights.second, ALL) == []
 
 

@@ -12,6 +12,7 @@ from psycopg import sql
 from blocks import database, embedded, waiting
 from blocks.database import connect, refuse_database
 from blocks.errors import ConfigurationError, DatabaseUnavailableError, TerminalError
+from tasks import warehouse
 from tasks.loading.tables import create_all_tables
 from tasks.warehouse import environment
 
@@ -105,6 +106,28 @@ def test_who_holds_a_lock_is_said_and_after_a_while_it_is_an_error(
     waiting.listener.reset(token)
     assert set(heard) == {f"waiting for a lock of {holder}"}
     assert caught.value.what == f"A lock was not free in time, because of {holder}"
+
+
+def test_a_session_of_dbt_that_waits_for_a_lock(
+    admin: psycopg.Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is dbt's own: we look on, say who holds the lock, and end the wait."""
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.1)
+    admin.execute("CREATE TABLE locked ()")
+    holder = f"session {admin.info.backend_pid} of postgres"
+    heard: list[str] = []
+    token = waiting.listener.set(heard.append)
+    with (
+        admin.transaction(),
+        psycopg.connect(database, application_name=warehouse.DBT) as dbts,
+        waiting.watched_over(database, warehouse.DBT, 0.5) as waited_for,
+    ):
+        admin.execute("LOCK TABLE locked")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            dbts.execute("SELECT FROM locked")
+    waiting.listener.reset(token)
+    assert heard[0] == f"waiting for a lock of {holder}"
+    assert waited_for[0] == holder
 
 
 def test_a_missing_privilege_names_the_object_and_the_grant(

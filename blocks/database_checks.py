@@ -25,6 +25,7 @@ def warehouse(
         "privileges": partial(_privileges, dsn, readers, tables),
         "sessions": partial(_sessions, dsn),
         "connections": partial(_connections, dsn),
+        "publications": partial(_publications, dsn),
         "clock": partial(_clock, dsn),
     }
 
@@ -120,6 +121,25 @@ def _connections(dsn: str) -> str:
             "or the role (ALTER ROLE … CONNECTION LIMIT)",
         )
     return f"{free} are free"
+
+
+def _publications(dsn: str) -> str:
+    """Nothing to refuse: what others add, loads live with. But who reads along should be known."""
+    found = _ask(
+        dsn,
+        """
+        SELECT pubname, count(*) FROM pg_publication_tables
+        WHERE schemaname = ANY (%(schemas)s) GROUP BY pubname
+        UNION
+        SELECT pubname, 0 FROM pg_publication
+        WHERE puballtables AND NOT EXISTS (
+            SELECT FROM pg_publication_tables WHERE schemaname = ANY (%(schemas)s))
+        ORDER BY pubname
+        """,
+        schemas=SCHEMAS,
+    )
+    said = ", ".join(f"{name} ({tables} tables)" for name, tables in found)
+    return f"{said or 'none'} with tables of ours; no extension is needed"
 
 
 def _clock(dsn: str) -> str:

@@ -6,6 +6,7 @@ up in the end. With the settings below requests wait for each other instead, a f
 (docs/performance.md). A server elsewhere, or on another database, stays as it is.
 """
 
+import json
 import os
 import sqlite3
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from blocks.errors import ConfigurationError
@@ -81,7 +83,7 @@ def _check_version(file: Path) -> None:
     import prefect
 
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as database:
+        with closing(_reading(file)) as database:
             found = database.execute("SELECT version_num FROM alembic_version").fetchall()
     except sqlite3.Error:  # there is none yet, or the server says what is wrong with it
         return
@@ -96,6 +98,26 @@ def _check_version(file: Path) -> None:
                 todo="go back to the newer version, or move the file away; what is lost with it, "
                 "and how to get it back: docs/runbooks/upgrade.md",
             )
+
+
+def kept_variable(name: str) -> Any:
+    """A Variable that a run's temporary server will find; None if it isn't set.
+
+    It is in the server's file, where that is the one that Prefect itself chooses.
+    """
+    from prefect.settings import get_current_settings
+
+    try:
+        with closing(_reading(get_current_settings().home / "prefect.db")) as database:
+            query = "SELECT value FROM variable WHERE name = ?"
+            found = database.execute(query, [name]).fetchone()
+    except sqlite3.Error:  # no run has made it yet
+        return None
+    return json.loads(found[0]) if found else None
+
+
+def _reading(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
 
 
 def api() -> str | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blocks import server
 from blocks.errors import CoreTelecomsError
@@ -81,7 +81,8 @@ def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
     from blocks.checks import prefect_server, schedule
 
     if not get_current_settings().api.url:  # to start one takes longer than all of this may
-        return {"prefect": lambda: "each run starts a temporary server (no PREFECT_API_URL is set)"}
+        said = "each run starts a temporary server (no PREFECT_API_URL is set)"
+        return {"prefect": lambda: said, "variable": partial(_said, server.kept_variable)}
     checks: dict[str, Callable[[], str]] = {"prefect": prefect_server, "variable": _variable}
     if platform != "local":
         checks["schedule"] = partial(schedule, "daily", platform)
@@ -92,10 +93,15 @@ def _variable() -> str:
     from prefect.variables import Variable
 
     from blocks.platform import asking_prefect
-    from tasks.gate import FIRST_RUN, read_first_run
 
     with asking_prefect():
-        first = read_first_run(Variable.get(FIRST_RUN))
+        return _said(Variable.get)
+
+
+def _said(get: Callable[[str], Any]) -> str:
+    from tasks.gate import FIRST_RUN, read_first_run
+
+    first = read_first_run(get(FIRST_RUN))
     path = "will be loaded first" if first else "are loaded"
     return f"{FIRST_RUN}: static data {path}"
 

@@ -59,6 +59,10 @@ def tell(
         console.print()
     if error:
         failed(console, error)
+        if hasattr(given, "run_date"):
+            asked = "" if given.platform == "local" else f" --platform {given.platform}"
+            look = f"python -m flows.check --run-date {given.run_date}{asked}"
+            _line(console, f"  Whether the next run will find all that it needs: {look}", "dim")
     else:
         _line(console, f"✔ Completed in {seconds:.1f} s{said and f': {said}'}", "bold green")
 

@@ -11,8 +11,8 @@ import pytest
 from prefect.variables import Variable
 from psycopg import sql
 
-from blocks import checks, database_checks, samples
-from blocks.errors import CoreTelecomsError
+from blocks import checks, database_checks, samples, server
+from blocks.errors import CoreTelecomsError, FirstRunVariableError
 from flows import check
 from tasks.gate import FIRST_RUN
 from tasks.loading import tables
@@ -94,6 +94,33 @@ def test_another_encoding(database: str) -> None:
         execute(database, "DROP DATABASE latin WITH (FORCE)")
     assert error
     assert "LATIN1" in error.what
+
+
+def test_publications_that_have_our_tables_are_named(database: str) -> None:
+    check = {"publications": lambda: database_checks.warehouse(database)["publications"]()}
+    assert str(checks.looked_at(check)["publications"]).startswith("none ")
+    with psycopg.connect(database) as connection:
+        tables.create_all_tables(connection)
+    execute(database, "CREATE PUBLICATION theirs FOR TABLE conformed.customers, ops.ledger")
+    assert str(checks.looked_at(check)["publications"]).startswith("theirs (2 tables)")
+
+
+def test_the_variable_of_runs_without_a_server(local: Path, tmp_path: Path) -> None:
+    """It is in the file of the temporary server, read while nobody runs."""
+    from prefect.settings import (
+        PREFECT_HOME,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL,
+        temporary_settings,
+    )
+
+    file = str(PREFECT_SERVER_DATABASE_CONNECTION_URL.value()).partition(":///")[2]
+    with temporary_settings({PREFECT_HOME: tmp_path}):
+        assert server.kept_variable(FIRST_RUN) is None
+        (tmp_path / "prefect.db").symlink_to(file)
+        assert server.kept_variable(FIRST_RUN) is None
+        Variable.set(FIRST_RUN, "ture")
+        with pytest.raises(FirstRunVariableError, match="'ture'"):
+            check._said(server.kept_variable)
 
 
 def test_clocks_that_differ(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

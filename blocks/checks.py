@@ -119,7 +119,8 @@ def _scheduled(client: "SyncPrefectClient", flow: str, platform: str) -> str:
         raise ConfigurationError(
             f"No deployment of {flow} {what}: nothing starts the daily run of {platform}",
             where="Prefect's deployments",
-            todo=f"prefect deployment resume {flow}/{ours[0].name}, or activate its schedule"
+            todo="prefect deployment schedule resume --all; a deployment that is itself paused has "
+            "a switch on its page in Prefect's UI (docs/runbooks/pause.md)"
             if ours
             else "prefect --no-prompt deploy --all (docs/deployment.md)",
         )

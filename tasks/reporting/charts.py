@@ -12,7 +12,7 @@ from typing import Any
 from tasks.entities.contracts import COMPLAINTS, ENTITIES
 from tasks.reporting.history import SECONDS, Day, quarantined, usual
 
-WIDTH, LEFT, RIGHT = 780, 220, 50  # CSS pixels; the same for all, so that the days are in line
+WIDTH, LEFT, RIGHT = 700, 300, 50  # CSS pixels; the same for all, so that the days are in line
 # what a bar is made of, from the bottom up; the page has a colour for each.
 ROWS = ("loaded", "quarantine", "exact duplicates", "rejected")
 STAGES = tuple(column.removesuffix("_seconds") for column in SECONDS)
@@ -286,7 +286,7 @@ def _svg(
     return vl_convert.vegalite_to_svg(chart, vl_version="6.4")
 
 
-_TEXT = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": LEFT - 10}
+_TEXT = {"labelColor": "var(--ink)", "labelFontSize": 11, "labelLimit": LEFT - 8}
 _LINES = {"tickColor": "var(--line)", "domainColor": "var(--line)", "gridColor": "var(--line)"}
 _LOOK = {
     "font": "system-ui, sans-serif",

@@ -84,6 +84,10 @@ class Platform(Block):
     notify_on_success: bool = Field(
         default=False, description="Whether completed runs get a message, too."
     )
+    erasure_key: Secret | None = Field(
+        default=None,
+        description="Key under which erased people are remembered as hashes; needed to erase.",
+    )
     batch_rows: int = Field(default=100_000, gt=0, description="Rows of one COPY batch.")
     max_quarantine: float = Field(
         default=0.5,
@@ -143,6 +147,7 @@ class Platform(Block):
             batch_rows=self.batch_rows,
             max_quarantine=self.max_quarantine,
             sheet_credentials=sheet_key(self.sheet_credentials),
+            erasure_key=self.erasure_key.get() if self.erasure_key else None,
             slack_url=self.alerts.url.get_secret_value() if self.alerts else None,
             slack_on_success=self.notify_on_success,
             opened=opener(self.source, name),

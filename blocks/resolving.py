@@ -2,7 +2,9 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from blocks.database import with_environment
 from blocks.errors import ConfigurationError
@@ -69,9 +71,22 @@ def _local() -> Resources:
         max_quarantine=config.max_quarantine,
         samples=None if config.source_url else sources,
         sheet_credentials=service_account(config),
+        erasure_key=config.erasure_key or _own_key(home / "erasure.key"),
         slack_url=config.slack_webhook_url,
         slack_on_success=config.slack_on_success,
     )
+
+
+def _own_key(file: Path) -> str:
+    """The key in a file of ours, made if there is none: whole, for this user alone, and once."""
+    if not file.exists():
+        made = file.with_name(f".{file.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(token_hex(32))
+        with suppress(FileExistsError):
+            os.link(made, file)
+        made.unlink()
+    return file.read_text()
 
 
 def service_account(config: Settings) -> str | None:

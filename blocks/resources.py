@@ -23,6 +23,7 @@ class Resources:
     max_quarantine: float = 0.5  # share of a day's rows, 0 to 1
     samples: Path | None = None  # where sample sources are generated for each run date
     sheet_credentials: str | None = field(default=None, repr=False)  # service account, JSON
+    erasure_key: str | None = field(default=None, repr=False)
     slack_url: str | None = field(default=None, repr=False)
     slack_on_success: bool = False
     opened: Callable[[str], Store] = field(default=opened, repr=False)  # with its credentials

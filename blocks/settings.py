@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     slack_on_success: bool = Field(
         default=False, description="Send a message about completed runs, too."
     )
+    erasure_key: str | None = Field(
+        default=None,
+        repr=False,
+        min_length=16,
+        description="Secret of 16 or more characters, under which erased people are remembered as "
+        "hashes. Default: `erasure.key` in `CORETELECOMS_HOME`, made once.",
+    )
     batch_rows: int = Field(
         default=100_000, gt=0, description="Rows of one `COPY` batch: what a retry repeats at most."
     )

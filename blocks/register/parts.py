@@ -21,7 +21,9 @@ from blocks.stores.s3 import S3Store
 
 _SLACK = re.compile(r"https?://hooks\.slack(-gov)?\.com/services/\w+/\w+/\w+/?$")
 # the parts that are saved as blocks of their own, with the credentials they share
-OWN_BLOCKS = ("source", "lake", "sheet_credentials", "warehouse", "web_forms", "alerts")
+OWN_BLOCKS = (
+    *("source", "lake", "sheet_credentials", "warehouse", "web_forms", "alerts", "erasure_key"),
+)
 Values = dict[str, Any]  # of the platform block's fields
 
 
@@ -47,6 +49,7 @@ def from_settings(
         "readers": lambda: config.readers,
         "alerts": lambda: _slack(config.slack_webhook_url),
         "notify_on_success": lambda: config.slack_on_success,
+        "erasure_key": lambda: _secret(config.erasure_key),
         "batch_rows": lambda: config.batch_rows,
         "max_quarantine": lambda: config.max_quarantine,
     }

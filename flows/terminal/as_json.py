@@ -41,6 +41,8 @@ def write(
             "quarantine": summary.quarantine,
             "field_problems": summary.problems,
         }
+    elif hasattr(given, "remembered"):
+        found["erased"] = {place.name: place.rows for place in days.steps.values()}
     else:
         found |= {"from": given.start, "to": given.end, "days": _steps(days)}
     out.write(json.dumps(found, default=str, ensure_ascii=False, indent=2) + "\n")

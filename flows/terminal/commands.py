@@ -5,8 +5,9 @@ Imports nothing heavy at the top, so that `--help` answers at once.
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -158,20 +159,83 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
     return _run("flows.backfill:backfill", given)
 
 
+def erase_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.erase`."""
+    options = _parser(
+        "erase",
+        "Remove people for good: their personal columns in lake and database, now and in every "
+        "later load. What the sources hold stays (docs/runbooks/erase-a-person.md).",
+        of_a_day=False,
+    )
+    options.add_argument(
+        "--customer-id", action="append", default=[], metavar="ID", help="may be given repeatedly"
+    )
+    options.add_argument("--file", type=_ids, default=[], help="a file of ids, one a line")
+    options.add_argument(
+        "--remembered",
+        action="store_true",
+        help="erase again all who ever were: after a database or a lake was restored",
+    )
+    options.add_argument("--yes", action="store_true", help="don't ask")
+    given = options.parse_args(argv)
+    ids = [*given.customer_id, *given.file]
+    if bool(ids) == given.remembered:
+        options.error("give --customer-id or --file, or --remembered alone")
+    if not given.yes:
+        if not sys.stdin.isatty():
+            options.error("without a terminal to ask on it needs --yes")
+        whom = f"{len(set(ids)):,}" if ids else "All remembered"
+        sys.stderr.write(f"{whom} customers will be erased for good. Type yes to go on: ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() != "yes":
+            sys.stderr.write("Nothing was changed.\n")
+            return 2
+
+    def remember() -> None:
+        from blocks import waiting
+        from blocks.resolving import resolve
+        from tasks.entities.contracts import CUSTOMERS
+        from tasks.erasure.people import remember_people
+        from tasks.reporting.progress import days
+
+        waiting.listener.set(lambda who: days.say("to begin", who))
+        remember_people(CUSTOMERS, ids, resolve(given.platform))
+        days.clear()
+
+    return _run("flows.erase:erase", given, ("platform",), first=remember)
+
+
+def _ids(text: str) -> list[str]:
+    try:
+        lines = Path(text).read_text("utf-8").splitlines()
+        return [line for line in lines if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text} can't be read ({type(error).__name__})") from None
+
+
 def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: 1, 2, 3 …")
     return int(text)
 
 
-def _run(flow: str, given: argparse.Namespace, parameters: Collection[str] = ()) -> int:
-    """Run the flow with these of the options, or with all that aren't the terminal's own."""
+def _run(
+    flow: str,
+    given: argparse.Namespace,
+    parameters: Collection[str] = (),
+    first: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the flow with these of the options, or with all that aren't the terminal's own.
+
+    `first`: what comes before it, no part of the flow run.
+    """
     names = parameters or vars(given).keys() - {"plain", "json", "quarantined"}
 
     def run() -> Any:
         from blocks.settings import settings
 
         settings()  # what is set wrongly is said before Prefect's server starts
+        first()
         # by name: the flow's own module imports this one, and is heavy.
         options = {name: getattr(given, name) for name in names}
         return resolve_name(flow)(**options, return_state=True)

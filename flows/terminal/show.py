@@ -175,6 +175,8 @@ def _picture(given: Any) -> Picture | PictureOfDays:
             title = "replay of quarantine" + (f", {of}" if given.start or given.end else "")
             return PictureOfDays(days, title, run=board, unit="freed")
         return PictureOfDays(days, f"backfill {of}", run=board)
+    if hasattr(given, "remembered"):
+        return PictureOfDays(days, "erasure", run=board, unit="erased")
     static_alone = not hasattr(given, "refresh_static")
     name = "static data" if static_alone else "daily"
     channels = complaints_on(given.run_date)

@@ -12,9 +12,11 @@ from blocks.resources import Resources
 from blocks.stores.store import Store
 from tasks.cleaning import rules
 from tasks.cleaning.duplicates import Duplicates, find_duplicates
+from tasks.cleaning.erased import without_people
 from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
 from tasks.lake.bronze import bronze_rows
+from tasks.lake.erasures import Erasures, remembered
 from tasks.lake.parquet import SLICE_ROWS, Spool, detached, reading, within, write_parquet
 
 _TEXT = pl.String()
@@ -42,7 +44,7 @@ def refine(
         folder: f"{folder}/{entity.name}/{bronze.run_date}.parquet"
         for folder in ("silver", "problems", "rejects")
     }
-    source = _BronzeFile(entity, bronze, lake)
+    source = _BronzeFile(entity, bronze, lake, remembered(resources))
     duplicates = find_duplicates(
         source.keys(), entity.key, [f.name for f in entity.fields], source.rows_of
     )
@@ -90,11 +92,12 @@ def refine(
 class _BronzeFile:
     """A bronze file's contract columns under their canonical names."""
 
-    def __init__(self, entity: Entity, bronze: Bronze, lake: Store) -> None:
+    def __init__(self, entity: Entity, bronze: Bronze, lake: Store, erasures: Erasures) -> None:
         self._entity = entity
         self._rows = bronze.rows
         self._lake, self._file = lake, bronze.key
         self._scan = bronze_rows(entity, bronze.run_date, bronze.key, lake)
+        self._erasures = erasures
         rows = self._read(self._scan.select(pl.len())).item()
         if rows != bronze.rows:
             raise TerminalError(
@@ -106,7 +109,8 @@ class _BronzeFile:
     def slices(self) -> Iterator[pl.DataFrame]:
         """All rows as they are, with their `source_row`."""
         for first in range(0, self._rows, SLICE_ROWS):
-            frame = self._read(self._scan.slice(first, SLICE_ROWS))
+            raw = self._read(self._scan.slice(first, SLICE_ROWS))
+            frame, _ = without_people(self._entity, raw, self._erasures)
             yield frame.with_columns(
                 pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("source_row")
             )

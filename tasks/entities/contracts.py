@@ -32,6 +32,7 @@ CUSTOMERS = Entity(
         Derived("state_code", of="address", by=Derivation.STATE_CODE, reported=True),
         Derived("state", of="address", by=Derivation.STATE_NAME),
     ),
+    recognised_by=(("email",), ("name", "date_of_birth")),
 )
 
 AGENTS = Entity(

@@ -99,6 +99,8 @@ class Entity:
     derived: tuple[Derived, ...] = ()
     channel: str | None = None  # complaints only, as the warehouse names it
     since: date | None = None  # complaints only: the first run date that asks for it
+    # static ones only: columns that tell whose row it is that has no key (docs/contract.md#erasure)
+    recognised_by: tuple[tuple[str, ...], ...] = ()
     max_quarantine: float | None = None  # share of rows, 0 to 1; else the platform's
 
     @property

@@ -73,7 +73,7 @@ def prove_made_from(silver: Silver, lake: Store) -> None:
 
     Another run may have landed the source again since: then these rows are not what bronze holds.
     """
-    found = {silver.bronze_key: _fingerprint(lake.read(_manifest_of(silver.bronze_key)))}
+    found = {silver.bronze_key: _fingerprint(lake.read(manifest_of(silver.bronze_key)))}
     for key in (silver.key, silver.problems_key, silver.rejects_key):
         found[key] = made_from(lake, key)
     other = [key for key, fingerprint in found.items() if fingerprint != silver.fingerprint]
@@ -101,11 +101,12 @@ def forget_kept(silver: Silver, lake: Store) -> None:
     """Remove the deliveries kept of a run date, now that this silver is what is published."""
     stay = {*bronze_keys(silver.entity, silver.run_date), silver.bronze_key}
     for key in lake.keys(f"bronze/{silver.entity}/{silver.run_date}."):
-        if key not in stay and key != _manifest_of(silver.bronze_key):
+        if key not in stay and key != manifest_of(silver.bronze_key):
             lake.delete(key)
 
 
-def _manifest_of(key: str) -> str:
+def manifest_of(key: str) -> str:
+    """The manifest next to a bronze file."""
     return key.removesuffix(".parquet") + ".manifest.json"
 
 

@@ -12,11 +12,13 @@ import polars as pl
 from blocks.database import connect
 from blocks.resources import Resources
 from blocks.sheets import as_csv, is_sheet
+from tasks.cleaning.erased import source_without_people
 from tasks.entities.columns import match_columns
 from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import bronze_keys, keep_earlier
+from tasks.lake.erasures import remembered
 from tasks.lake.parquet import write_parquet
 from tasks.reading.csv_file import read_csv
 from tasks.reading.files import read_files
@@ -44,17 +46,20 @@ def land(
     key, manifest_key = bronze_keys(entity.name, run_date)
     with _opened(entity, run_date, resources) as source:
         unexpected = match_columns(entity, run_date, source.labels, source.address).unexpected
-        rows = 0
+        rows = erased = 0
+        erasures = remembered(resources)
+        schema = pl.Schema(dict.fromkeys(unique_labels(source.labels), pl.String()))
 
         def counted() -> Iterator[pl.DataFrame]:
-            nonlocal rows
+            nonlocal rows, erased
             for frame in source.frames:
                 rows += frame.height
                 if on_rows:
                     on_rows(frame.height)
-                yield frame
+                kept, theirs = source_without_people(entity, run_date, frame, erasures)
+                erased += theirs.len()
+                yield kept
 
-        schema = pl.Schema(dict.fromkeys(unique_labels(source.labels), pl.String()))
         with lake.writing(key) as uri:
             write_parquet(counted(), schema, uri, lake)
             keep_earlier(entity.name, run_date, lake, source.bytes.fingerprint)
@@ -65,6 +70,7 @@ def land(
         "source": source.address,
         "fingerprint": source.bytes.fingerprint,
         "rows": rows,
+        "erased_rows": erased,
         "headers_again": source.headers_again,
         "bytes": source.bytes.size,
         "columns": source.labels,

@@ -46,6 +46,9 @@ def test_what_it_keeps_is_its_owners_alone(tmp_path: Path, database: str) -> Non
     )
     names = ("lake", "sources", "dbt", "logs")
     assert {(home / name).stat().st_mode & 0o777 for name in names} == {0o700}
+    key = (home / "erasure.key").read_text()
+    assert len(key) == 64
+    assert (home / "erasure.key").stat().st_mode & 0o777 == 0o600
     (home / "lake").chmod(0o750)  # somebody lets others in
     python(
         "from blocks.resolving import resolve; resolve()",
@@ -53,6 +56,7 @@ def test_what_it_keeps_is_its_owners_alone(tmp_path: Path, database: str) -> Non
         CORETELECOMS_WAREHOUSE_DSN=database,
     )
     assert (home / "lake").stat().st_mode & 0o777 == 0o750
+    assert (home / "erasure.key").read_text() == key  # made once
 
 
 def test_a_dotenv_file_may_hold_all_of_s3(tmp_path: Path, s3: S3) -> None:

@@ -71,6 +71,7 @@ def test_content_lands_unchanged_with_its_manifest(resources: Resources) -> None
         "source": resources.source.uri(CALL_LOGS.source_on(DAY)),
         "fingerprint": hashlib.sha256(data).hexdigest(),
         "rows": 1,
+        "erased_rows": 0,
         "headers_again": 0,
         "bytes": len(data),
         "columns": frame.columns,

@@ -1,0 +1,1 @@
+"""Removing people who were erased from the lake's files and the database's tables. No Prefect."""

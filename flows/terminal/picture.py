@@ -195,7 +195,7 @@ def _cell(step: Step) -> Text:
         text.append(f"{step.rows:>9,}")
     else:
         text.append(" " * 9)
-    if step.started is not None and step.seconds is not None:
+    if step.seconds is not None and step.status is not Status.LATE:
         text.append(f" {_seconds(step.seconds)}", "dim")
     text.pad_right(_CELL - len(text))
     return text

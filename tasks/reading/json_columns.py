@@ -38,8 +38,8 @@ def read_columns(data: bytes) -> pl.DataFrame | None:
             found = _column(data[label.end() : stop])
         except (UnicodeError, JSONDecodeError, RecursionError):
             return None
-        if found is None or name in columns:
-            return None
+        if found is None or name in columns or name.isdecimal():
+            return None  # labels that are numbers: perhaps rows by column
         labels, columns[name] = found
         if rows is None:
             rows = labels

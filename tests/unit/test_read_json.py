@@ -108,6 +108,7 @@ def test_values_keep_their_spelling(value: str, expected: str | None) -> None:
         pytest.param('[{"a": ' + "[" * 900 + "1" + "]" * 900 + "}]", "too deep", id="deep value"),
         pytest.param('{\n"a": "1"\n}\n{\n"a": "2"\n}', "several lines each", id="several lines"),
         pytest.param('{"0": {"a": "1", "b": "x"}, "1": {"a": "2"}}', "'index'", id="index"),
+        pytest.param('{"0": {"a": "1"}, "1": {"a": "2"}}', "'index'", id="index, all there"),
         pytest.param('{"columns": ["a"], "index": [0], "data": [["1"]]}', "'split'", id="split"),
         pytest.param('{"schema": {"fields": []}, "data": [{"a": "1"}]}', "'table'", id="table"),
         pytest.param('[["secret", "x"], ["2", "y"]]', "'values'", id="values"),

@@ -102,6 +102,13 @@ def _translated(code: str, said: str, where: str) -> CoreTelecomsError:
             where=where,
             todo="look for it in the source: an id of that length is a damaged row",
         )
+    if code in ("22021", "22P05"):
+        return TerminalError(
+            "The database holds a value that can't be written in UTF-8" + _in_brackets(code),
+            where=where,
+            todo="correct the value where it is; a database in SQL_ASCII takes bytes of any "
+            "encoding, so better have one in UTF8",
+        )
     if code == "25006":
         return TerminalError(
             f"The database only reads{said}",

@@ -1,6 +1,7 @@
 """The web-forms table is read as text, whole, in physical order."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from time import sleep
 
 import psycopg
@@ -257,3 +258,31 @@ def test_a_connection_that_breaks_is_transient(large: str) -> None:
 
     with pytest.raises(DatabaseUnavailableError):
         read_large(large, cut)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_is_not_utf8(postgres: str, encoding: str) -> None:
+    """It is only read: what it can say in UTF-8 is read so, bytes of no encoding are refused."""
+    name = f"forms_in_{encoding.lower()}"
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
+        )
+        try:
+            refused = pytest.raises(TerminalError, match="can't be written in UTF-8")
+            with (
+                nullcontext() if encoding == "LATIN1" else refused,
+                connect(postgres.replace("/postgres?", f"/{name}?")) as there,
+            ):
+                there.execute("CREATE SCHEMA customer_complaints")
+                there.execute("CREATE TABLE customer_complaints.forms (v text)")
+                if encoding == "LATIN1":
+                    there.execute("INSERT INTO customer_complaints.forms VALUES ('é')")
+                    assert rows_of(there) == [("v",), ("é",)]
+                else:
+                    # as a client of that database writes it, which nothing converts.
+                    there.execute("SET client_encoding = 'SQL_ASCII'")
+                    there.execute(b"INSERT INTO customer_complaints.forms VALUES ('\xe9')")
+                    rows_of(there)
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

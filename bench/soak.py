@@ -3,6 +3,7 @@
 `python -m bench.soak [--days 365] [--runs 365] [--every 5] [--folder DIR]` loads so many days of
 sample data in one process, then so many in a process each, all on one Prefect server. It prints a
 line every few days, and writes all of them to DIR/soak.json, which DIR keeps with the logs. Linux.
+`--partitions 400` measures planning alone, with so many empty days of each channel.
 """
 
 import argparse
@@ -16,14 +17,17 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 
 from bench.figures import machine
 from blocks import embedded
+from tasks.entities.contracts import COMPLAINTS
+from tasks.loading.tables import create_all_tables
 
 MIB = 2**20
 PLANNED = {
@@ -141,12 +145,7 @@ class Soak:
                 "SELECT count(*) FROM pg_stat_activity "
                 "WHERE backend_type = 'client backend' AND application_name <> 'soak'"
             ).fetchone()
-            times = {}
-            for name, query in PLANNED.items():
-                values = [self.first] if "%s" in query else None
-                plan = connection.execute(f"EXPLAIN (SUMMARY, FORMAT json) {query}", values)
-                (described,) = plan.fetchone() or ([{}],)
-                times[name] = round(float(described[0]["Planning Time"]), 2)
+            times = {n: planned(connection, query, self.first) for n, query in PLANNED.items()}
         reading = Reading(
             part=part,
             days=days,
@@ -188,6 +187,34 @@ def of_process(process: int) -> tuple[float, int]:
     return round(pages * os.sysconf("SC_PAGE_SIZE") / MIB, 1), files
 
 
+def planned(connection: psycopg.Connection[Any], query: str, day: date) -> float:
+    """Milliseconds to plan a query, in a session that has planned it before."""
+    took = 0.0
+    for _ in range(2):
+        plan = connection.execute(
+            f"EXPLAIN (SUMMARY, FORMAT json) {query}".encode(), [day] if "%s" in query else None
+        ).fetchone()
+        took = plan[0][0]["Planning Time"] if plan else 0.0
+    return round(took, 2)
+
+
+def planning(folder: Path, partitions: int) -> dict[str, float]:
+    """Milliseconds to plan with so many days in each channel."""
+    first = date(2024, 1, 1)
+    with embedded.server(folder / "postgres") as server, psycopg.connect(server.get_uri()) as there:
+        create_all_tables(there)
+        for entity in COMPLAINTS:
+            for n in range(partitions):
+                day = first + timedelta(days=n)
+                name = f"{entity.name}_{day:%Y%m%d}"
+                there.execute(
+                    f"CREATE TABLE conformed.{name} PARTITION OF conformed.{entity.name} "
+                    f"FOR VALUES IN ('{day}')".encode()
+                )
+            there.commit()  # a transaction has room for only so many locks
+        return {name: planned(there, query, first) for name, query in PLANNED.items()}
+
+
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -195,10 +222,14 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=365, help="in a process each; 0: none")
     options.add_argument("--every", type=int, default=5, help="days between two lines")
     options.add_argument("--folder", type=Path, help="default: a new one in the temporary folder")
+    options.add_argument("--partitions", type=int, help="planning alone, with so many days")
     given = options.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
+    if given.partitions:
+        Soak.say(f"{k}: {v}" for k, v in planning(folder.resolve(), given.partitions).items())
+        return
     with closing(Soak(folder.resolve(), given.every)) as soak:
         if given.days:
             soak.one_process(given.days)

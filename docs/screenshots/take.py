@@ -102,6 +102,9 @@ def main() -> int:
                 url = f"{address}/runs/flow-run/{flow_run(address, f'daily-{day}-{load_type}')}"
                 path.write_bytes(picture(page, url, shown))
                 say(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
+            path = HERE / "failed-v2.png"
+            path.write_bytes(picture_v2(page, url.replace("/runs/", "/v2/runs/")))
+            say(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
             file = Path(folder) / "history.html"
             run(Path(folder), address, "history", "--to", DAYS["failed"], "--out", str(file))
             (HERE / "history.png").write_bytes(picture_of_history(page, file))
@@ -144,6 +147,22 @@ def picture(page: Page, url: str, shown: str) -> bytes:
         upper, lower = static["top"], static["bottom"]
         page.press(static["left"] + (lower - upper) / 2, (upper + lower) / 2)
         centred(page, PATHS[shown] + 1)
+    return page.screenshot(VIEW)
+
+
+def picture_v2(page: Page, url: str) -> bytes:
+    """The same in Prefect's second UI, whose buttons have no names but those of their drawings."""
+    page.open(url)
+    page.until("document.querySelector('.lucide-cog')")
+    page.click('[data-slot="popover-trigger"]')
+    page.until("document.querySelector('#hideEvents')")
+    for option in ("hideArtifacts", "hideEvents", "dependency_nearest-parent"):
+        page.click(f"#{option}")
+    page.click('[data-slot="popover-trigger"]')
+    for _ in range(2):  # what is still being laid out is not in the middle the first time
+        page.still()
+        page.click("button:has(> .lucide-crosshair)")
+    page.still()
     return page.screenshot(VIEW)
 
 

@@ -110,10 +110,14 @@ def _of_the_platform(resources: "Resources", day: date) -> dict[str, Callable[[]
     from blocks import checks, database_checks
     from blocks.settings import settings
     from tasks.entities.contracts import STATIC, complaints_on
+    from tasks.lake.erasures import known_again
     from tasks.loading.tables import ALL
     from tasks.reading.land import looked_into
 
-    found: dict[str, Callable[[], str]] = {"lake": partial(checks.lake, resources.lake)}
+    found: dict[str, Callable[[], str]] = {
+        "lake": partial(checks.lake, resources.lake),
+        "erasures": partial(known_again, resources),
+    }
     found |= database_checks.warehouse(resources.warehouse_dsn, resources.readers, ALL)
     samples = resources.samples is not None
     if not (samples and resources.web_forms_dsn == resources.warehouse_dsn):

@@ -44,6 +44,11 @@ def remembered(resources: Resources) -> Erasures:
     return Erasures({name: frozenset(found[name]) for name in found}, resources.erasure_key)
 
 
+def known_again(resources: Resources) -> str:
+    """That every run will know erased people again. Raises as `remembered` does."""
+    return "erased people are known" if remembered(resources).hashes else "nobody was erased"
+
+
 def remember(entity: str, rows: Iterable[tuple[str, ...]], resources: Resources) -> Erasures:
     """Add columns with values by which rows are known; all that is remembered from here on.
 

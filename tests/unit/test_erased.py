@@ -13,7 +13,7 @@ from blocks.resources import Resources
 from blocks.stores.local import LocalStore
 from tasks.cleaning.erased import source_without_people, told_by, without_people
 from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS
-from tasks.lake.erasures import Erasures, remember, remembered
+from tasks.lake.erasures import Erasures, known_again, remember, remembered
 
 DAY = date(2025, 11, 21)
 # how a value may be written, and what it is; None: can't be cleaned, or there is none.
@@ -145,6 +145,7 @@ def test_people_are_added_and_the_file_says_nothing_of_them(tmp_path: Path) -> N
     remember("customers", [("customer_id", "7")], place)
     remember("customers", [("email", "zeb@x.com")], place)
     found = remembered(place)
+    assert known_again(place) == "erased people are known"
     assert found.has("customers", "customer_id", "7")
     assert found.has("customers", "email", "zeb@x.com")
     assert not found.has("customers", "customer_id", "zeb@x.com")

@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots chromium history clean tidy
+.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots chromium history clean tidy rebuild
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ backfill: .venv/run ## load a range of run dates; ARGS="--from 2025-11-20 --to 2
 
 history: .venv/run ## show the last 60 run dates in the browser; ARGS="--to 2025-11-23"
 	@$(BIN)/python -m flows.history --open $(ARGS)
+
+rebuild: .venv/run ## load a lost database again from the lake; ARGS="--replace"
+	@$(BIN)/python -m flows.rebuild $(ARGS)
 
 install: .venv/dev ## install what work on the project needs: .venv with the locked requirements
 

@@ -13,7 +13,7 @@ from prefect import flow
 from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
-from flows.run import named, running, settled, submit
+from flows.run import of_day, running, settled, submit
 from flows.runners import CHOSEN
 from tasks import replay
 from tasks.held_back import end_held_back
@@ -81,14 +81,14 @@ async def _load_again(
         async with running(platform, day, alone=True):
             for each in replays:
                 name = each.entity
-                found = _of(replay.find_bronze, name, day)
+                found = of_day(replay.find_bronze, name, day)
                 bronze = submit(found, name, day, each.fingerprint, platform)
-                silver = submit(_of(transform, name, day), bronze, platform)
+                silver = submit(of_day(transform, name, day), bronze, platform)
                 steps[f"find_bronze_{name}"] = bronze
                 steps[f"transform_{name}"] = silver
                 steps[f"load_{name}"] = submit(
                     # it was published once; to load it again only frees rows of it.
-                    _of(load, name, day),
+                    of_day(load, name, day),
                     silver,
                     platform,
                     True,
@@ -101,9 +101,3 @@ async def _load_again(
         if (state := states[f"load_{each.entity}"]).is_completed():
             freed += each.orphans - (await state.aresult()).orphan
     return await concluded(states), freed
-
-
-def _of(task: Any, entity: str, day: date) -> Any:
-    """A stage's task under its name in the graph, its run named by the day."""
-    task = named(task, entity)
-    return task.with_options(task_run_name=f"{task.name} {day}")

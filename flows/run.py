@@ -72,6 +72,12 @@ def named(task: Task[..., Any], entity: str) -> Task[..., Any]:
     return task.with_options(name=name, task_run_name=name)
 
 
+def of_day(task: Task[..., Any], entity: str, day: date) -> Task[..., Any]:
+    """The same among the tasks of several days: its run has the day in its name, too."""
+    task = named(task, entity)
+    return task.with_options(task_run_name=f"{task.name} {day}")
+
+
 def submit(task: Task[..., Any], *args: Any, wait_for: Sequence[Any] = ()) -> PrefectFuture[Any]:
     """Submit a task, also on what earlier ones give; if those fail, held back under its own name.
 

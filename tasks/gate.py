@@ -98,6 +98,13 @@ async def earlier_ones_serve(static: State[Any], platform: str) -> bool:
     return False
 
 
+@task(name="mark_first_run", task_run_name="mark_first_run", **OPTIONS)
+def mark_first_run() -> None:
+    """Set the first-run Variable to "true": customers and agents are not all there."""
+    with stage("mark_first_run"):
+        Variable.set(FIRST_RUN, "true", overwrite=True)
+
+
 @task(name="mark_first_run_complete", task_run_name="mark_first_run_complete", **OPTIONS)
 def mark_first_run_complete() -> None:
     """Set the first-run Variable to "false": later runs skip the static path."""

@@ -37,8 +37,10 @@ class Built:
 
 
 @task(name="run_dbt", task_run_name="run_dbt", **OPTIONS)
-def run_dbt(run_date: date | None, platform: str) -> Built:
+def run_dbt(run_date: date | None, platform: str, full_refresh: bool = False) -> Built:
     """Build and test the star schema, for a run of that run date or of none in particular.
+
+    `full_refresh`: from nothing, whatever was built before.
 
     Raises WarehouseBuildError naming each failed model or test, its rows, and its query.
     """
@@ -51,7 +53,7 @@ def run_dbt(run_date: date | None, platform: str) -> Built:
                 logger().info("Built already, together with another run")
                 return Built(0, (), 0.0)
             with environment_of_dbt(resources):
-                built = _build(resources)
+                built = _build(resources, full_refresh)
         for warning in built.warnings:
             logger().warning(warning)
             board.note(warning)
@@ -95,7 +97,7 @@ def all_built(platform: str) -> bool:
         return unbuilt is None
 
 
-def _build(resources: Resources) -> Built:
+def _build(resources: Resources, full_refresh: bool = False) -> Built:
     # dbt takes a second to import: only a run that gets here pays.
     from dbt_common.events.base_types import EventLevel
     from prefect_dbt import PrefectDbtSettings
@@ -126,6 +128,7 @@ def _build(resources: Resources) -> Built:
 
     # unit tests try the models' logic on made-up rows: `make test` runs them, no daily run does.
     command = ["build", "--exclude-resource-type", "unit_test", "--log-path", str(target / "logs")]
+    command += ["--full-refresh"] * full_refresh
     dsn = resources.warehouse_dsn
     try:
         with waiting.watched_over(dsn, DBT, LOCK_SECONDS) as waited_for:

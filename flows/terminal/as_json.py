@@ -44,7 +44,9 @@ def write(
     elif hasattr(given, "remembered"):
         found["erased"] = {place.name: place.rows for place in days.steps.values()}
     else:
-        found |= {"from": given.start, "to": given.end, "days": _steps(days)}
+        if hasattr(given, "start"):
+            found |= {"from": given.start, "to": given.end}
+        found["days"] = _steps(days)
     out.write(json.dumps(found, default=str, ensure_ascii=False, indent=2) + "\n")
     out.flush()
 

@@ -1,4 +1,4 @@
-"""The command lines: `python -m flows.daily`, `flows.static_data`, `flows.backfill`.
+"""The command lines: `python -m flows.daily`, and those of the other flows.
 
 Imports nothing heavy at the top, so that `--help` answers at once.
 """
@@ -45,7 +45,9 @@ def _days_ago(text: str) -> date:
     return today() - timedelta(int(text))
 
 
-def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse.ArgumentParser:
+def _parser(
+    module: str, description: str, *, of_a_day: bool = True, audits: bool = True
+) -> argparse.ArgumentParser:
     """A command's parser, with the options that all commands share."""
     made = argparse.ArgumentParser(
         prog=f"python -m flows.{module}",
@@ -62,7 +64,10 @@ def _parser(module: str, description: str, *, of_a_day: bool = True) -> argparse
     made.add_argument(
         "--plain", action="store_true", help="plain lines instead of the live picture"
     )
-    made.add_argument("--accept", action="store_true", help="publish what the audit would reject")
+    if audits:
+        made.add_argument(
+            "--accept", action="store_true", help="publish what the audit would reject"
+        )
     made.add_argument(
         "--json",
         action="store_true",
@@ -166,6 +171,7 @@ def erase_command(argv: Sequence[str] | None = None) -> int:
         "Remove people for good: their personal columns in lake and database, now and in every "
         "later load. What the sources hold stays (docs/runbooks/erase-a-person.md).",
         of_a_day=False,
+        audits=False,
     )
     options.add_argument(
         "--customer-id", action="append", default=[], metavar="ID", help="may be given repeatedly"
@@ -211,6 +217,47 @@ def _ids(text: str) -> list[str]:
         return [line for line in lines if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise argparse.ArgumentTypeError(f"{text} can't be read ({type(error).__name__})") from None
+
+
+def rebuild_command(argv: Sequence[str] | None = None) -> int:
+    """`python -m flows.rebuild`."""
+    options = _parser(
+        "rebuild",
+        "Load a lost database again from the lake alone; the sources are not asked. Run again, it "
+        "goes on where it was cut short.",
+        of_a_day=False,
+        audits=False,
+    )
+    options.add_argument(
+        "--parallel", type=_at_least_one, metavar="N", help="days at a time (default 4)"
+    )
+    options.add_argument(
+        "--replace", action="store_true", help="first remove every row that the database has"
+    )
+    options.add_argument(
+        "--yes", action="store_true", help="with --replace, where there is no terminal to ask on"
+    )
+    given = options.parse_args(argv)
+    if given.replace and not given.yes:
+        if not sys.stdin.isatty():
+            options.error("--replace removes every row: without a terminal it needs --yes, too")
+        if not _agreed(given.platform):
+            sys.stderr.write("That is another name: nothing was changed.\n")
+            return 2
+    return _run("flows.rebuild:rebuild", given, ("platform", "replace", "parallel"))
+
+
+def _agreed(platform: str) -> bool:
+    """Whether a person names the database whose rows would go. Raises CoreTelecomsError."""
+    server.tell(server.TEMPORARY)
+    from psycopg.conninfo import conninfo_to_dict
+
+    from blocks.database import address
+    from blocks.resolving import resolve
+
+    dsn = resolve(platform).warehouse_dsn
+    sys.stdout.write(f"Every row of ours in {address(dsn)} will be removed, then loaded again.\n")
+    return input("Type the database's name to go on: ") == conninfo_to_dict(dsn).get("dbname")
 
 
 def _at_least_one(text: str) -> int:

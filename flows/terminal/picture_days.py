@@ -13,9 +13,11 @@ _ROUND = 7  # lines that the head, the counts, the build and the prompt need
 class PictureOfDays(View):
     """What became of every run date; as many lines as the terminal has room for."""
 
-    def __init__(self, days: Board, title: str, *, run: Board, unit: str = "loaded") -> None:
+    def __init__(
+        self, days: Board, title: str, *, run: Board, unit: str = "loaded", of: str = "days"
+    ) -> None:
         super().__init__(days, title)
-        self.run, self.unit = run, unit
+        self.run, self.unit, self.of = run, unit, of
 
     @property
     def build(self) -> Step | None:
@@ -41,7 +43,7 @@ class PictureOfDays(View):
         head = Text(self.title, "bold")
         if steps:
             ended = sum(step.ended is not None for step in steps)
-            head.append(f" · {ended} of {len(steps)} days", "bold")
+            head.append(f" · {ended} of {len(steps)} {self.of}", "bold")
         head.append(f"  {self.seconds:.1f} s", "dim")
         if not steps and self.ended is None:
             head.append(f"  {spinning(self.seconds)} {waiting_for(self.run)}", "cyan")
@@ -58,9 +60,9 @@ class PictureOfDays(View):
         above, below = steps[:first], steps[last:]
         lines = [self._line(step, self.unit) for step in steps[first:last]]
         if above:
-            lines.insert(0, _in_numbers(above))
+            lines.insert(0, self._in_numbers(above))
         if below:
-            lines.append(_in_numbers(below))
+            lines.append(self._in_numbers(below))
         return lines
 
     def _line(self, step: Step, unit: str) -> Text:
@@ -75,8 +77,7 @@ class PictureOfDays(View):
         line.no_wrap, line.overflow = True, "ellipsis"
         return line
 
-
-def _in_numbers(steps: list[Step]) -> Text:
-    counts = {status: sum(step.status is status for step in steps) for status in Status}
-    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return Text(f"… {len(steps)} days: {said}", "dim")
+    def _in_numbers(self, steps: list[Step]) -> Text:
+        counts = {status: sum(step.status is status for step in steps) for status in Status}
+        said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        return Text(f"… {len(steps)} {self.of}: {said}", "dim")

@@ -177,6 +177,8 @@ def _picture(given: Any) -> Picture | PictureOfDays:
         return PictureOfDays(days, f"backfill {of}", run=board)
     if hasattr(given, "remembered"):
         return PictureOfDays(days, "erasure", run=board, unit="erased")
+    if hasattr(given, "replace"):
+        return PictureOfDays(days, "rebuild", run=board, of="steps")
     static_alone = not hasattr(given, "refresh_static")
     name = "static data" if static_alone else "daily"
     channels = complaints_on(given.run_date)

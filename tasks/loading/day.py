@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from blocks.database import Connection
+from blocks.errors import TransientError
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
@@ -80,8 +81,9 @@ def load_day(
             write_ledger(connection, loaded, silver, run)
             forget_rejection(connection, silver)
         if not again:
-            record(connection, resources.lake)
-            forget_kept(silver, resources.lake)
+            with suppress(TransientError):  # it is published: the next run writes the record
+                record(connection, resources.lake)
+                forget_kept(silver, resources.lake)
     return loaded
 
 

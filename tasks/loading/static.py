@@ -1,11 +1,13 @@
 """Silver → conformed, for customers and agents: an upsert that leaves unchanged rows alone."""
 
 import time
+from contextlib import suppress
 from datetime import datetime
 
 from psycopg import sql
 
 from blocks.database import Connection
+from blocks.errors import TransientError
 from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Loaded, Silver
@@ -70,7 +72,8 @@ def load_static(
             write_ledger(connection, loaded, silver, run)
             forget_rejection(connection, silver)
         if not again:
-            record(connection, resources.lake)
+            with suppress(TransientError):  # it is published: the next run writes the record
+                record(connection, resources.lake)
     return loaded
 
 

@@ -1,5 +1,6 @@
 """All that the pipeline keeps in a database, to compare two of them row by row."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -29,10 +30,16 @@ ALL = (*LOADED, "analytics")
 Tables = dict[str, list[str]]
 
 
-def snapshot(dsn: str, schemas: tuple[str, ...] = LOADED, run_date: date | None = None) -> Tables:
+def snapshot(
+    dsn: str,
+    schemas: tuple[str, ...] = LOADED,
+    run_date: date | None = None,
+    volatile: Collection[str] = VOLATILE,
+) -> Tables:
     """Every table's rows as text, in an order of their own; views and partitions left out.
 
-    With a run date: its rows alone, of the tables that have one.
+    With a run date: its rows alone, of the tables that have one. Columns that are `volatile` are
+    left out.
     """
     with psycopg.connect(dsn) as connection:
         found = connection.execute(
@@ -46,8 +53,9 @@ def snapshot(dsn: str, schemas: tuple[str, ...] = LOADED, run_date: date | None 
             [list(schemas)],
         ).fetchall()
         return {
-            f"{schema}.{table}": _rows(connection, schema, table, columns, run_date)
+            f"{schema}.{table}": _rows(connection, schema, table, kept, run_date)
             for schema, table, columns in found
+            for kept in ([column for column in columns if column not in volatile],)
             if run_date is None or "run_date" in columns
         }
 
@@ -59,8 +67,7 @@ def _rows(
     columns: list[str],
     run_date: date | None,
 ) -> list[str]:
-    kept = [sql.Identifier(column) for column in columns if column not in VOLATILE]
-    row = sql.SQL("ROW ({})::text").format(sql.SQL(", ").join(kept))
+    row = sql.SQL("ROW ({})::text").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
     where = sql.SQL("WHERE run_date = %s" if run_date else "")
     query = sql.SQL("SELECT {} FROM {} {} ORDER BY 1").format(
         row, sql.Identifier(schema, table), where

@@ -180,7 +180,7 @@ class Telecom:
     def landed(self, entity: str) -> dict[str, bytes]:
         """An entity's files in the lake."""
         files = self.lake.glob(f"*/{entity}/*")
-        return {str(path.relative_to(self.lake)): path.read_bytes() for path in files}
+        return {str(p.relative_to(self.lake)): p.read_bytes() for p in files if p.is_file()}
 
     def loaded_by(self) -> dict[str, str]:
         """Which flow run loaded each entity last, as the ledger has it."""

@@ -1,0 +1,375 @@
+"""Rebuild: a database that was lost comes back from the lake alone, row for row.
+
+Ten sample days with what makes it hard: customers and agents that change between them, a date
+delivered again, rejected deliveries, orphans that were replayed and orphans that still wait.
+"""
+
+import asyncio
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import psycopg
+import pytest
+from prefect.states import State
+from prefect.variables import Variable
+from psycopg import sql
+
+from blocks import samples
+from blocks.database import connect
+from blocks.errors import DayRejectedError
+from blocks.resolving import forget, resolve
+from blocks.resources import Resources
+from blocks.settings import settings
+from flows.rebuild import rebuild
+from flows.replay import replay_quarantine
+from tasks import warehouse
+from tasks.entities.contracts import CALL_LOGS
+from tasks.gate import FIRST_RUN
+from tasks.lake.records import read_records
+from tasks.loading import ledger
+from tasks.loading.day import load_day
+from tasks.loading.tables import create_all_tables
+from tests.conftest import new_database
+from tests.integration.by_hand import CHANNELS, load_one
+from tests.integration.days import forty_calls, known_parties, query
+from tests.integration.forker import ROOT, Forker, Kill, nothing
+from tests.integration.nights import NO_DBT
+from tests.integration.snapshot import ALL, Tables, differing, snapshot
+
+DAYS = [date(2025, 11, 20) + timedelta(days=n) for n in range(10)]
+CUSTOMERS, AGENTS = "customers/customers_dataset.csv", "agents/agents.csv"
+# when the rebuild itself did its work
+CLOCKS = {
+    *("quarantined_at", "updated_at", "ingest_seconds", "transform_seconds", "load_seconds"),
+}
+Row = list[str]
+
+
+@dataclass
+class Lost:
+    """A database that was lost, and the lake that is left of it."""
+
+    home: Path
+    dsn: str
+    tables: Tables
+
+
+def all_tables(dsn: str) -> Tables:
+    """Every table of ours, but for checkpoints, and what the last build had to do."""
+    tables = snapshot(dsn, ALL, volatile=CLOCKS)
+    del tables["ops.checkpoints"]
+    return {name: rows for name, rows in tables.items() if ".build_" not in name}
+
+
+def lose(dsn: str) -> None:
+    """Drop every schema: the sample web forms, too."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        schemas = connection.execute(
+            "SELECT nspname FROM pg_namespace "
+            "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        ).fetchall()
+        names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in schemas)
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
+        connection.execute("CREATE SCHEMA public")
+
+
+def deliver(file: Path, header: Row, rows: Sequence[Row]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    file.write_text(text.getvalue())
+
+
+def live(resources: Resources, sources: Path) -> None:
+    """Ten days."""
+
+    def load(day: date, *names: str) -> None:
+        for name in names:
+            load_one(name, day, resources)
+
+    def rejected(name: str, day: date) -> None:
+        with pytest.raises(DayRejectedError):
+            load_one(name, day, resources)
+
+    for day in DAYS:
+        samples.ensure(sources, resources.web_forms_dsn, day)
+    with connect(resources.warehouse_dsn) as connection:
+        create_all_tables(connection)
+    (header, *people), (agents_header, *agents) = (
+        list(csv.reader(io.StringIO((sources / file).read_text()))) for file in (CUSTOMERS, AGENTS)
+    )
+    late = [row for n, row in enumerate(people) if n % 20 == 0]
+    later = [row for n, row in enumerate(people) if n % 20 == 1]
+    people = [row for n, row in enumerate(people) if n % 20 > 1]
+
+    deliver(sources / CUSTOMERS, header, people)
+    load(DAYS[0], "customers", "agents")
+    for day in DAYS[:5]:
+        load(day, *CHANNELS)
+
+    # tracked fields change, and others; then the date is delivered again, with other values.
+    for n, row in enumerate(people):
+        if n % 7 == 3:
+            row[6] = f"{n} Moved Street, Akron, OH 44301"
+        if n % 11 == 5:
+            row[5] = f"moved{n}@example.com"
+    for n, row in enumerate(agents):
+        if n % 10 == 3:
+            row[2] = "Senior"
+    deliver(sources / CUSTOMERS, header, people)
+    deliver(sources / AGENTS, agents_header, agents)
+    load(DAYS[5], "customers", "agents")
+    load(DAYS[5], *CHANNELS)
+    for n, row in enumerate(people):
+        if n % 14 == 3:
+            row[6] = f"{n} Corrected Avenue, Reno, NV 89501"
+    deliver(sources / CUSTOMERS, header, [*people[5:], *people[:4]])  # one isn't there any more
+    load(DAYS[5], "customers")
+    for day in DAYS[6:8]:
+        load(day, *CHANNELS)
+
+    # a day that is corrected, and one whose correction is rejected.
+    calls = sources / f"call logs/call_logs_day_{DAYS[2]}.csv"
+    lines = calls.read_text().splitlines(keepends=True)
+    calls.write_text("".join([lines[0], *lines[50:]]).replace("Backlog", "Resolved"))
+    load(DAYS[2], "call_logs")
+    media = sources / f"social_medias/media_complaint_day_{DAYS[3]}.json"
+    columns = json.loads(media.read_text())
+    columns["customeR iD"] = dict.fromkeys(columns["customeR iD"], "nobody")
+    media.write_text(json.dumps(columns))
+    rejected("sm_complaints", DAYS[3])  # a replay will publish the date as it was
+    calls = sources / f"call logs/call_logs_day_{DAYS[7]}.csv"
+    calls.write_text(calls.read_text().replace("-", "~"))
+    rejected("call_logs", DAYS[7])
+
+    # people who were missing arrive; a replay frees orphans of the first days, and of those alone.
+    deliver(sources / CUSTOMERS, header, [*people, *late])
+    load(DAYS[8], "customers", *CHANNELS)
+    run = replay_quarantine(start=DAYS[0], end=DAYS[4], return_state=True)
+    assert asyncio.run(run).is_completed()  # type: ignore[arg-type]
+    deliver(sources / CUSTOMERS, header, [*people, *late, *later])
+    load(DAYS[9], "customers", "call_logs", "sm_complaints")
+
+    # deliveries that nothing was published of.
+    with psycopg.connect(resources.web_forms_dsn) as connection:
+        table = sql.Identifier("customer_complaints", f"web_form_request_{DAYS[9]:%Y_%m_%d}")
+        connection.execute(sql.SQL("UPDATE {} SET \"customeR iD\" = 'nobody'").format(table))
+    rejected("web_complaints", DAYS[9])
+    deliver(sources / CUSTOMERS, header, people[:10])
+    rejected("customers", DAYS[9])
+    # frees nobody, and builds the warehouse
+    run = replay_quarantine(start=DAYS[9] + timedelta(days=1), return_state=True)
+    assert asyncio.run(run).is_completed()
+
+
+@pytest.fixture(scope="module")
+def lost(
+    prefect_server: None, postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lost]:
+    """The ten days, and then nothing but the lake: no table, no source, no first-run Variable."""
+    home = tmp_path_factory.mktemp("home")
+    with new_database(postgres) as dsn, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CORETELECOMS_HOME", str(home))
+        patch.setenv("CORETELECOMS_WAREHOUSE_DSN", dsn)
+        settings.cache_clear()
+        forget()
+        live(resolve(), home / "sources")
+        tables = all_tables(dsn)
+        shutil.rmtree(home / "sources")
+        yield Lost(home, dsn, tables)
+    Variable.unset(FIRST_RUN)
+    settings.cache_clear()
+    forget()
+
+
+@pytest.fixture
+def gone(lost: Lost) -> Lost:
+    """Lost just now."""
+    lose(lost.dsn)
+    Variable.unset(FIRST_RUN)
+    return lost
+
+
+def run(**parameters: Any) -> State[Any]:
+    return asyncio.run(rebuild(**parameters, return_state=True))  # type: ignore[arg-type]
+
+
+def test_the_ten_days_have_what_makes_it_hard(lost: Lost) -> None:
+    """Else the tests below would prove little."""
+    rejected = " ".join(lost.tables["ops.rejected_days"])
+    assert all(name in rejected for name in ("customers", "call_logs", "web_complaints"))
+    kept = {path.parent.name for path in (lost.home / "lake/bronze").rglob("*.*.parquet")}
+    assert kept == {"customers", "call_logs", "sm_complaints"}
+    assert lost.tables["conformed.customers_versions"]
+    assert any("customer_id is unknown" in row for row in lost.tables["quarantine.records"])
+
+
+def environment(lost: Lost) -> dict[str, str]:
+    return {"CORETELECOMS_HOME": str(lost.home), "CORETELECOMS_WAREHOUSE_DSN": lost.dsn}
+
+
+def test_every_table_comes_back(gone: Lost, forker: Forker) -> None:
+    """It is killed three times on the way, each time a step further."""
+    for kill in (
+        Kill("after", "tasks.rebuild:load_static", nth=3),
+        Kill("before", "tasks.loading.day:swap_in", nth=8),
+        Kill("before", "tasks.warehouse:_build"),
+    ):
+        child = forker.start("rebuild", ["--plain"], environment(gone), kill=kill)
+        assert child.wait() == -signal.SIGKILL, f"it never got {kill}: {child.said}"
+    child = forker.start("rebuild", ["--plain"], environment(gone))
+    assert child.wait() == 0, child.said
+    assert not differing(all_tables(gone.dsn), gone.tables)
+    assert not list((gone.home / "sources").iterdir())  # none were asked, so none were made
+    assert Variable.get(FIRST_RUN) == "false"
+
+
+def loaded(tables: Tables) -> Tables:
+    """All but the warehouse."""
+    return {name: rows for name, rows in tables.items() if not name.startswith("analytics.")}
+
+
+@pytest.fixture
+def without_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "_build", nothing)
+
+
+def test_bronze_that_does_not_match_its_manifest(
+    gone: Lost, without_dbt: None, forker: Forker
+) -> None:
+    """Its days are named and left out, the others are loaded; with the files back, the rest."""
+    bronze = gone.home / "lake/bronze"
+    spoiled = {
+        "call_logs": bronze / f"call_logs/{DAYS[1]}.parquet",
+        "sm_complaints": bronze / f"sm_complaints/{DAYS[4]}.parquet",
+        "web_complaints": bronze / f"web_complaints/{DAYS[6]}.manifest.json",
+    }
+    whole = {file: file.read_bytes() for file in spoiled.values()}
+    spoiled["call_logs"].write_bytes(whole[spoiled["call_logs"]][:1000])
+    shutil.copy(bronze / f"sm_complaints/{DAYS[5]}.parquet", spoiled["sm_complaints"])
+    spoiled["web_complaints"].unlink()
+
+    state = run()
+    assert state.is_failed()
+    said = str(state.message)
+    assert said.startswith(f"7 of 10 days loaded again; failed: {DAYS[1]}, {DAYS[4]}, {DAYS[6]}. ")
+    assert f"{DAYS[1]}: load_again_call_logs failed: The file of the lake is damaged" in said
+    assert f"{DAYS[4]}: load_again_sm_complaints failed: The bronze file holds " in said
+    assert f"The bronze file of web_complaints of {DAYS[6]} is no longer in the lake" in said
+    found = all_tables(gone.dsn)
+    assert {name for name in loaded(found) if found[name] != gone.tables[name]} == {
+        *(f"conformed.{channel}" for channel in CHANNELS),
+        *("quarantine.records", "ops.field_problems", "ops.ledger"),
+    }
+    for file, data in whole.items():
+        file.write_bytes(data)
+    state = run()
+    assert state.is_completed(), state.message
+    assert state.message == "3 of 3 days loaded again, 7 were already."
+    assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
+
+
+def test_customers_that_are_lost_hold_back_the_days(gone: Lost, without_dbt: None) -> None:
+    first, _ = sorted((gone.home / f"lake/loads/customers/{DAYS[5]}").iterdir())
+    record = json.loads(first.read_text())
+    kept = f"{DAYS[5]}.{record['bronze_fingerprint'][:12]}.parquet"
+    file = gone.home / "lake/bronze/customers" / kept  # of two deliveries, the first
+    file.rename(file.with_suffix(".away"))
+    state = run()
+    assert state.is_failed()
+    assert str(state.message).startswith("0 of 10 days loaded again. load_again_customers failed: ")
+    assert "Held back: mark_first_run_complete." in str(state.message)
+    assert Variable.get(FIRST_RUN) == "true"
+    file.with_suffix(".away").rename(file)
+    assert run().is_completed()
+    assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
+
+
+def test_rows_that_are_not_the_lakes(gone: Lost, forker: Forker) -> None:
+    """They are refused, and replaced by one who asks for it twice; also after a kill in between."""
+    given: dict[str, Any] = {"environment": environment(gone), "replace": NO_DBT}
+    child = forker.start("rebuild", ["--plain"], **given)
+    assert child.wait() == 0, child.said
+    with psycopg.connect(gone.dsn) as connection:
+        connection.execute(f"UPDATE ops.ledger SET loaded_at = now() WHERE run_date = '{DAYS[9]}'")
+        connection.execute("DELETE FROM conformed.call_logs")
+    refused = "find_records failed: The database has rows that are not a part of what the lake has"
+
+    def assert_refused() -> None:
+        child = forker.start("rebuild", ["--plain"], **given)
+        assert child.wait() == 1
+        assert refused in child.said
+
+    assert_refused()
+    child = forker.start("rebuild", ["--plain", "--replace"], **given)
+    assert child.wait()
+    assert "without a terminal it needs --yes" in child.said
+    replace = ["--plain", "--replace", "--yes"]
+    for kill in (
+        Kill("after", "tasks.rebuild:_truncate", nth=1),
+        Kill("before", "tasks.rebuild:_truncate", nth=2),
+    ):
+        child = forker.start("rebuild", replace, **given, kill=kill)
+        assert child.wait() == -signal.SIGKILL, child.said
+        assert_refused()
+    child = forker.start("rebuild", replace, **given)
+    assert child.wait() == 0, child.said
+    assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
+
+
+@pytest.mark.parametrize("typed", ["yes", ""])
+def test_on_a_terminal_the_databases_name_is_asked_for(gone: Lost, typed: str) -> None:
+    person, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.rebuild", "--replace"],
+        cwd=ROOT,
+        env=os.environ | environment(gone),
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    os.write(person, f"{typed}\n".encode())
+    said, _ = process.communicate()
+    os.close(person)
+    os.close(terminal)
+    name = psycopg.conninfo.conninfo_to_dict(gone.dsn)["dbname"]
+    assert f"Every row of ours in database {name} at " in said
+    assert "That is another name: nothing was changed." in said
+    assert process.returncode == 2
+
+
+def test_a_lake_of_nothing(local: Path, without_dbt: None) -> None:
+    state = run()
+    assert state.is_failed()
+    assert "find_records failed: The lake has no record of a load." in str(state.message)
+
+
+def test_what_a_run_that_died_left_unrecorded(resources: Resources) -> None:
+    """Between the commit and the record; so is all of a ledger from before there were records."""
+    known_parties(resources)
+    silver = forty_calls(resources)
+    with (
+        mock.patch.object(ledger, "write_record", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        load_day(CALL_LOGS, silver, resources)
+    assert [r.entity for r in read_records(resources.lake)] == ["customers", "agents"]
+    with connect(resources.warehouse_dsn) as connection:
+        connection.execute("ALTER TABLE ops.ledger DROP recorded, DROP static_as_of")
+        connection.execute("ALTER TABLE ops.rejected_days DROP recorded")
+        create_all_tables(connection)
+        ledger.record(connection, resources.lake)
+    assert [r.entity for r in read_records(resources.lake)] == ["customers", "agents", "call_logs"]
+    assert query(resources, "SELECT DISTINCT recorded FROM ops.ledger") == [(True,)]

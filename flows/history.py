@@ -26,9 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument(
         "--to",
         type=run_date,
-        default=today(),
         metavar="YYYY-MM-DD",
-        help="the last run date (default: today, UTC)",
+        help="the last run date (default: today, UTC, or the newest that is known)",
     )
     options.add_argument(
         "--out", type=Path, metavar="FILE", help="the page (default: .coretelecoms/history.html)"
@@ -65,7 +64,7 @@ def _write(given: argparse.Namespace) -> tuple[Path, list[dict[str, object]]]:
     days = read_history(resources.warehouse_dsn, given.to, due_before=today())
     if not any(day.ledger or day.rejected for day in days):
         raise TerminalError(
-            f"Nothing was loaded in the 60 run dates up to {given.to}",
+            f"Nothing was loaded in the 60 run dates up to {given.to or today()}",
             where=f"ops.ledger of the platform {given.platform}",
             todo="run a date first (python -m flows.daily), or give --to an earlier one",
         )

@@ -116,14 +116,14 @@ def usual(values: Iterable[float | None]) -> list[float | None]:
 
 
 def read_history(
-    dsn: str, last: date, *, due_before: date, days: int = DAYS, problems: bool = True
+    dsn: str, last: date | None, *, due_before: date, days: int = DAYS, problems: bool = True
 ) -> list[Day]:
     """The run dates up to `last`, the oldest first. `problems`: of each field, too.
 
-    Dates from `due_before` on need not be loaded yet. Empty where no run has made the tables yet.
+    Dates from `due_before` on need not be loaded yet. Without a `last`, they end at that date, or
+    at the newest known one if that is earlier than all of them. Empty where no run has made the
+    tables yet.
     """
-    first = last - timedelta(days=days - 1)
-    given = {"first": first, "last": last, "entities": list(ENTITIES)}
     counts = list(ledger_columns("count"))
     columns = {
         "ledger": [*counts, *ledger_columns("static", "seconds")],
@@ -132,7 +132,12 @@ def read_history(
     with connect(dsn, purpose="history") as connection:
         if connection.execute("SELECT to_regclass('ops.rejected_days')").fetchone() == (None,):
             return []
-        (began,) = connection.execute(_BEGAN).fetchone() or (None,)
+        began, newest = connection.execute(_KNOWN).fetchone() or (None, None)
+        if last is None:
+            old = newest is not None and newest <= due_before - timedelta(days=days)
+            last = newest if old else due_before
+        first = last - timedelta(days=days - 1)
+        given = {"first": first, "last": last, "entities": list(ENTITIES)}
         dates = [first + timedelta(days=n) for n in range(days)]
         found = {
             day: Day(day, due=began is not None and began <= day < due_before) for day in dates
@@ -162,8 +167,8 @@ def weeks(days: Sequence[Day]) -> list[list[Day | None]]:
     return [cells[n : n + 7] for n in range(0, len(cells), 7)]
 
 
-_BEGAN = """
-    SELECT min(run_date) FROM (
+_KNOWN = """
+    SELECT min(run_date), max(run_date) FROM (
         SELECT run_date FROM ops.ledger UNION ALL SELECT run_date FROM ops.rejected_days
     ) AS known
 """

@@ -105,6 +105,15 @@ def test_the_state_of_each_run_date(days: list[Day]) -> None:
     assert set(types.values()) == {"incremental"}
 
 
+def test_without_a_last_run_date(days: list[Day], resources: Resources) -> None:
+    def ends(today: date) -> date:
+        return read_history(resources.warehouse_dsn, None, due_before=today)[-1].run_date
+
+    newest = max(day.run_date for day in days if day.ledger)
+    assert ends(newest + timedelta(days=59)) == newest + timedelta(days=59)
+    assert ends(newest + timedelta(days=60)) == newest  # today's sixty would show none
+
+
 def test_the_artifact_of_a_run(days: list[Day]) -> None:
     text = history(days)
     assert "✔ 3 loaded · ✘ 1 rejected · ◐ 2 incomplete · ! 1 missing" in text

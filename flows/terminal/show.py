@@ -176,7 +176,7 @@ def _picture(given: Any) -> Picture | PictureOfDays:
             return PictureOfDays(days, title, run=board, unit="freed")
         return PictureOfDays(days, f"backfill {of}", run=board)
     if hasattr(given, "remembered"):
-        return PictureOfDays(days, "erasure", run=board, unit="erased")
+        return PictureOfDays(days, "erasure", run=board, unit="erased", of="places")
     if hasattr(given, "replace"):
         return PictureOfDays(days, "rebuild", run=board, of="steps")
     static_alone = not hasattr(given, "refresh_static")

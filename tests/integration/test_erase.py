@@ -19,6 +19,7 @@ from prefect.states import State
 from blocks.resolving import forget
 from blocks.settings import settings
 from flows.daily import daily
+from flows.rebuild import rebuild
 from flows.replay import replay_quarantine
 from flows.terminal.commands import erase_command
 from tests.integration.person import (
@@ -102,7 +103,7 @@ def test_in_every_place_then_in_none(local: Path, database: str, sources: Path) 
     shown = json.loads(artifact.data)  # type: ignore[arg-type]
     assert {row["place"]: row["erased"] for row in shown} == erased
 
-    # neither the sources, which have them still, nor a replay bring them back
+    # neither the sources, which have them still, nor a replay or a rebuild bring them back
     deliver(sources, database, THIRD)
     agents = sources / "agents/agents.csv"
     agents.write_text(agents.read_text() + "a9,B,,\n")
@@ -111,6 +112,12 @@ def test_in_every_place_then_in_none(local: Path, database: str, sources: Path) 
     with psycopg.connect(database) as connection:
         freed = "SELECT count(*) FROM conformed.call_logs WHERE call_id = 'call-3'"
         assert connection.execute(freed).fetchone() == (3,)
+    assert nowhere(local, database)
+    with psycopg.connect(database) as connection:
+        complaints = connection.execute(MART, [ID]).fetchall()
+    completed(rebuild(replace=True, return_state=True))
+    with psycopg.connect(database) as connection:
+        assert connection.execute(MART, [ID]).fetchall() == complaints
     assert nowhere(local, database)
     code, answer = erase("--customer-id", ID, "--yes")
     assert (code, sum(answer["erased"].values())) == (0, 0)

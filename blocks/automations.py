@@ -51,7 +51,7 @@ def register(platform: str | None = None) -> list[str]:
     from prefect.client.orchestration import get_client
     from prefect.events.schemas.automations import AutomationCore
 
-    from blocks.platform import asking_prefect
+    from blocks.prefect_api import asking_prefect
 
     lines = []
     with asking_prefect(), get_client(sync_client=True) as client:

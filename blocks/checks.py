@@ -77,7 +77,7 @@ def prefect_server() -> str:
     """Prefect's API answers, lets us in, and is not older than Prefect here."""
     import prefect
 
-    from blocks.platform import asking_prefect
+    from blocks.prefect_api import asking_prefect
 
     with asking_prefect(), prefect.get_client(sync_client=True) as client:
         where = str(client.api_url)
@@ -102,7 +102,7 @@ def schedule(flow: str, platform: str) -> str:
     """A deployment of the flow has the platform, an active schedule and a work pool at work."""
     from prefect import get_client
 
-    from blocks.platform import asking_prefect
+    from blocks.prefect_api import asking_prefect
 
     with asking_prefect(), get_client(sync_client=True) as client:
         return _scheduled(client, flow, platform)

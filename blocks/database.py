@@ -125,3 +125,8 @@ def refuse_database(connection: Connection) -> None:
             where=address(connection.info.dsn),
             todo="make another database: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'",
         )
+
+
+def is_there(connection: Connection, table: str) -> bool:
+    """Whether there is a table of this name, which is written with its schema."""
+    return connection.execute("SELECT to_regclass(%s)", [table]).fetchone() != (None,)

@@ -1,11 +1,9 @@
 """The platform block: all that the pipeline touches, as one Prefect block made of others."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 from prefect.blocks.core import Block, schema_extra
 from prefect.blocks.notifications import SlackWebhook
 from prefect.blocks.system import Secret
@@ -16,9 +14,9 @@ from prefect_sqlalchemy import (  # type: ignore[import-untyped]
 )
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
-from blocks import prefect_api
 from blocks.connectors import dsn
-from blocks.errors import ConfigurationError, TransientError
+from blocks.errors import ConfigurationError
+from blocks.prefect_api import asking_prefect
 from blocks.resources import Resources
 from blocks.settings import ROLE
 from blocks.stores.opening import opened
@@ -186,25 +184,3 @@ def access_of(credentials: AwsCredentials | MinIOCredentials, name: str) -> Acce
         return credentials.get_boto3_session(), parameters
 
     return Access(connect, f"AWS credentials of the platform block {name}")
-
-
-@contextmanager
-def asking_prefect() -> Iterator[None]:
-    """Turn what Prefect's API answers, or its silence, into our errors."""
-    try:
-        yield
-    except httpx.HTTPError as error:
-        raise prefect_api.error_of(error) or TransientError(
-            f"Prefect's API could not answer ({type(error).__name__})",
-            where="PREFECT_API_URL",
-            todo="run again",
-        ) from None
-    except RuntimeError as error:
-        if "ephemeral" not in str(error):
-            raise
-        raise TransientError(
-            "Prefect's temporary server did not start in time",
-            where="this machine",
-            todo="run again, set PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more, "
-            "or start a server and set PREFECT_API_URL",
-        ) from None

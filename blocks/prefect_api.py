@@ -2,6 +2,8 @@
 
 import ssl
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -57,6 +59,23 @@ def unreachable(error: Exception) -> CoreTelecomsError | None:
         todo="read what it wrote, then run it again; on a slow machine set "
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
     )
+
+
+@contextmanager
+def asking_prefect() -> Iterator[None]:
+    """Turn what Prefect's API answers within the block, or its silence, into our errors."""
+    try:
+        yield
+    except Exception as error:
+        if ours := error_of(error) or unreachable(error):
+            raise ours from None
+        if isinstance(error, httpx.HTTPError):
+            raise TransientError(
+                f"Prefect's API could not answer ({type(error).__name__})",
+                where="PREFECT_API_URL",
+                todo="run again",
+            ) from None
+        raise
 
 
 def _causes(error: BaseException) -> list[BaseException]:

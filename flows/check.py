@@ -92,7 +92,7 @@ def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
 def _variable() -> str:
     from prefect.variables import Variable
 
-    from blocks.platform import asking_prefect
+    from blocks.prefect_api import asking_prefect
 
     with asking_prefect():
         return _said(Variable.get)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from prefect.variables import Variable
 
-from blocks.database import connect
+from blocks.database import connect, is_there
 from blocks.errors import RunDateError
 from blocks.resolving import resolve
 from tasks.entities.contracts import COMPLAINTS, complaints_on
@@ -25,7 +25,7 @@ def days_between(start: date, end: date) -> list[date]:
 def loaded_days(platform: str, days: list[date]) -> list[date]:
     """Those of `days` that are whole: the ledger has their channels, and the tables the rows."""
     with connect(resolve(platform).warehouse_dsn, purpose="backfill") as connection:
-        if connection.execute("SELECT to_regclass('ops.ledger')").fetchone() == (None,):
+        if not is_there(connection, "ops.ledger"):
             return []
         rows = connection.execute(
             """

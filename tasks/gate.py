@@ -10,7 +10,7 @@ from prefect.states import State
 from prefect.variables import Variable
 from psycopg import sql
 
-from blocks.database import Connection, connect
+from blocks.database import Connection, connect, is_there
 from blocks.errors import CoreTelecomsError, DayRejectedError, FirstRunVariableError
 from blocks.resolving import resolve
 from tasks.entities.contracts import STATIC
@@ -120,8 +120,7 @@ def open_static_data_gate(load_type: LoadType) -> None:
 
 
 def _has_rows(connection: Connection, table: str) -> bool:
-    name = f"conformed.{table}"
-    if connection.execute("SELECT to_regclass(%s)", [name]).fetchone() == (None,):
+    if not is_there(connection, f"conformed.{table}"):
         return False
     query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier("conformed", table))
     return connection.execute(query).fetchone() == (True,)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from psycopg import sql
 
-from blocks.database import connect
+from blocks.database import connect, is_there
 from blocks.prefect_runs import old_flow_runs
 from blocks.resources import Resources
 from blocks.server import api
@@ -86,7 +86,7 @@ def rejected(before: date | None, resources: Resources, *, remove: bool) -> Old:
         return old
     with connect(resources.warehouse_dsn, purpose="tidy") as connection:
         for table in _REJECTED:
-            if connection.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+            if not is_there(connection, table):
                 continue  # nothing is loaded yet
             name = sql.Identifier(*table.split("."))
             count = sql.SQL(

@@ -12,7 +12,7 @@ from typing import Any
 from prefect import task
 
 from blocks import waiting
-from blocks.database import LOCK_SECONDS, address, connect
+from blocks.database import LOCK_SECONDS, address, connect, is_there
 from blocks.database_errors import lock_not_free
 from blocks.errors import WarehouseBuildError
 from blocks.resolving import resolve
@@ -63,9 +63,7 @@ def run_dbt(run_date: date | None, platform: str, full_refresh: bool = False) ->
 def _is_built(dsn: str, run_date: date) -> bool:
     """Whether the last build that completed had all that the ledger has of the run date."""
     with connect(dsn, purpose="run_dbt") as connection:
-        if connection.execute("SELECT to_regclass('analytics.built_run_dates')").fetchone() == (
-            None,
-        ):
+        if not is_there(connection, "analytics.built_run_dates"):
             return False
         return connection.execute(
             """
@@ -80,12 +78,9 @@ def _is_built(dsn: str, run_date: date) -> bool:
 def all_built(platform: str) -> bool:
     """Whether the last build that completed had all that the ledger has."""
     with connect(resolve(platform).warehouse_dsn, purpose="run_dbt") as connection:
-        found = connection.execute(
-            "SELECT to_regclass('ops.ledger'), to_regclass('analytics.built_run_dates')"
-        ).fetchone()
-        if found is None or found[0] is None:
+        if not is_there(connection, "ops.ledger"):
             return True
-        if found[1] is None:
+        if not is_there(connection, "analytics.built_run_dates"):
             return connection.execute("SELECT FROM ops.ledger LIMIT 1").fetchone() is None
         unbuilt = connection.execute(
             """

@@ -133,7 +133,7 @@ def _readers(values: Mapping[str, Any], wrong: Mapping[str, CoreTelecomsError]) 
 
 
 def _saved(values: Mapping[str, object], name: str) -> str | CoreTelecomsError:
-    from blocks.platform import asking_prefect
+    from blocks.prefect_api import asking_prefect
     from blocks.register.parts import save
 
     with asking_prefect():

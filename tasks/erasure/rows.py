@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from psycopg import sql
 
-from blocks.database import Connection, connect
+from blocks.database import Connection, connect, is_there
 from blocks.resources import Resources
 from tasks.cleaning.erased import told_by, without_people
 from tasks.entities.contracts import ENTITIES
@@ -27,7 +27,7 @@ def told_in_rows(
     """By what rows without a key are known to be of these people, as the database has it."""
     found: set[tuple[str, ...]] = set()
     with connect(resources.warehouse_dsn, purpose="erase") as connection:
-        if not _is_there(connection, f"conformed.{entity.name}"):
+        if not is_there(connection, f"conformed.{entity.name}"):
             return found
         for columns in entity.recognised_by:
             rows = connection.execute(
@@ -54,7 +54,7 @@ def erase_rows(static: Entity, erasures: Erasures, resources: Resources) -> Coun
         locks.held(dsn, "dbt", wait=True),
         locks.at_work(dsn, static.name, wait=True) as connection,
     ):
-        if not _is_there(connection, f"conformed.{static.name}"):
+        if not is_there(connection, f"conformed.{static.name}"):
             return found
         places = _with_personal_columns(connection, static)
         with connection.transaction():
@@ -69,10 +69,6 @@ def erase_rows(static: Entity, erasures: Erasures, resources: Resources) -> Coun
 
 def _referring(static: Entity) -> list[Entity]:
     return [e for e in ENTITIES.values() if static in e.references.values()]
-
-
-def _is_there(connection: Connection, table: str) -> bool:
-    return connection.execute("SELECT to_regclass(%s)", [table]).fetchone() != (None,)
 
 
 def _identifier(table: str) -> sql.Identifier:

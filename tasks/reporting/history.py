@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from blocks.database import connect
+from blocks.database import connect, is_there
 from tasks.entities.contracts import ENTITIES, STATIC, complaints_on
 from tasks.entities.references import ledger_columns
 from tasks.loading.tables import lost_days
@@ -130,7 +130,7 @@ def read_history(
         "rejected_days": ["failed_checks", *counts[: counts.index("loaded")]],
     }
     with connect(dsn, purpose="history") as connection:
-        if connection.execute("SELECT to_regclass('ops.rejected_days')").fetchone() == (None,):
+        if not is_there(connection, "ops.rejected_days"):
             return []
         began, newest = connection.execute(_KNOWN).fetchone() or (None, None)
         if last is None:

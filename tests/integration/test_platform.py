@@ -76,7 +76,7 @@ def registered(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, 
     return code, {line[:14].strip(): line[15:] for line in lines}
 
 
-DATABASE = ["warehouse", "privileges", "sessions", "connections", "clock"]
+DATABASE = ["warehouse", "privileges", "sessions", "connections", "publications", "clock"]
 PARTS = ["source", "lake", "agents", "web forms", *DATABASE, "alerts"]
 
 

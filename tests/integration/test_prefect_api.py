@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import made_once
 from tests.integration.server import ROOT, Server, running
-from tests.integration.test_s3_tls import endpoint  # noqa: F401
+from tests.integration.test_s3_tls import endpoint, own_authority  # noqa: F401
 
 LOGIN = "admin:pa55"
 

@@ -102,7 +102,7 @@ def main() -> None:
 def measure(dsn: str, server: int, folder: Path, rows: int, repeats: int) -> dict[str, Measured]:
     """Seconds of the floor, of this project, and of this project's small day."""
     template = prepare(dsn, folder / "large", rows)
-    dsn = template.replace("/template_bench?", "/night?")
+    dsn = template.replace("/template_bench?", "/measured?")
     day, small = Day(dsn, folder / "large", rows), Day(dsn, folder / "small", SMALL)
     generate.sources(folder / "small/source", SMALL, RUN_DATE)
     before = folder / "large/source" / CALL_LOGS.source_on(BEFORE)
@@ -110,7 +110,7 @@ def measure(dsn: str, server: int, folder: Path, rows: int, repeats: int) -> dic
     first = Day(template, folder / "large", SMALL).resources
     load_day(CALL_LOGS, refine(CALL_LOGS, land(CALL_LOGS, BEFORE, first), first), first)
     Warehouse(template, folder / "first").build()
-    warehouse = Warehouse(dsn, folder / "night")
+    warehouse = Warehouse(dsn, folder / "measured")
     renewed(template)
     warehouse.manifest = warehouse.dbt("parse").result
 
@@ -139,8 +139,8 @@ def renewed(template: str) -> None:
     """A new database of the small day, in place of the last one."""
     server = template.replace("/template_bench?", "/postgres?")
     with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute("DROP DATABASE IF EXISTS night WITH (FORCE)")
-        connection.execute("CREATE DATABASE night TEMPLATE template_bench")
+        connection.execute("DROP DATABASE IF EXISTS measured WITH (FORCE)")
+        connection.execute("CREATE DATABASE measured TEMPLATE template_bench")
         connection.execute("CHECKPOINT")
 
 

@@ -45,7 +45,7 @@ TEMPORARY = ANY | {
 }
 
 
-def tell(settings: Mapping[str, str]) -> None:
+def configure(settings: Mapping[str, str]) -> None:
     """What a server started from here reads; before Prefect is imported. The environment wins."""
     for name, value in settings.items():
         os.environ.setdefault(name, value)
@@ -147,7 +147,7 @@ def main() -> None:
 
     try:
         kept = timedelta(days=settings().keep_logs)
-        tell(
+        configure(
             LASTING
             | {"PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(kept.total_seconds())}
         )

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options.add_argument("--json", action="store_true", help="one JSON object, for monitoring")
     given = options.parse_args(arguments)
-    server.tell(server.TEMPORARY)
+    server.configure(server.TEMPORARY)
     found = look(given.platform, given.run_date, given.seconds)
     from blocks.checks import line
 

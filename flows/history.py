@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--json", action="store_true", help="the run dates as one JSON object on standard output"
     )
     given = options.parse_args(arguments)
-    server.tell(server.TEMPORARY)
+    server.configure(server.TEMPORARY)
     try:
         file, dates = _write(given)
     except CoreTelecomsError as error:

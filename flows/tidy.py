@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--yes", action="store_true", help="remove it; else it is only said")
     options.add_argument("--json", action="store_true", help="one JSON object, for scripts")
     given = options.parse_args(arguments)
-    server.tell(server.TEMPORARY)
+    server.configure(server.TEMPORARY)
     try:
         found = tidy(given.platform, remove=given.yes)
     except CoreTelecomsError as error:

@@ -73,8 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     for item in items:
         group = "dbt" if item.path.stem in DBT else item.path.stem
-        if "nights" in getattr(item, "fixturenames", ()):
-            group = "nights"
+        if "daily_runs" in getattr(item, "fixturenames", ()):
+            group = "daily_runs"
         item.add_marker(pytest.mark.xdist_group(group))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=turn)

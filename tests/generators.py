@@ -60,7 +60,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Night:
+class AllSources:
     """The sources of a run date."""
 
     customers: Source
@@ -69,7 +69,7 @@ class Night:
 
 
 @st.composite
-def nights(draw: st.DrawFn) -> Night:
+def all_sources(draw: st.DrawFn) -> AllSources:
     """Customers, agents, and complaints that mostly refer to them."""
     customers, agents = draw(sources("customers", fewest=3)), draw(sources("agents", fewest=3))
     call_logs, social, web = (
@@ -77,7 +77,7 @@ def nights(draw: st.DrawFn) -> Night:
         for entity in ENTITIES.values()
         if entity.is_complaint
     )
-    return Night(customers, agents, (call_logs, social, web))
+    return AllSources(customers, agents, (call_logs, social, web))
 
 
 def keys(source: Source) -> list[str]:

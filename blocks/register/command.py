@@ -87,7 +87,7 @@ def _file(text: str) -> Path:
 
 
 def _run(options: argparse.Namespace) -> int:
-    server.tell(server.TEMPORARY)
+    server.configure(server.TEMPORARY)
     from blocks import settings
     from blocks.platform import Platform
     from blocks.register import parts

@@ -35,7 +35,7 @@ SELECT = "select * from"
 LABEL = 17  # width
 
 
-def tell(
+def say(
     console: Console,
     given: Any,
     said: str,

@@ -249,7 +249,7 @@ def rebuild_command(argv: Sequence[str] | None = None) -> int:
 
 def _agreed(platform: str) -> bool:
     """Whether a person names the database whose rows would go. Raises CoreTelecomsError."""
-    server.tell(server.TEMPORARY)
+    server.configure(server.TEMPORARY)
     from psycopg.conninfo import conninfo_to_dict
 
     from blocks.database import address
@@ -287,7 +287,7 @@ def _run(
         options = {name: getattr(given, name) for name in names}
         return resolve_name(flow)(**options, return_state=True)
 
-    server.tell(server.TEMPORARY)
+    server.configure(server.TEMPORARY)
     collect_less()
     from flows.terminal.show import show
 

@@ -70,7 +70,7 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
             noise = screen.keep()
         from flows.terminal import afterwards, as_json
 
-        afterwards.tell(console, given, message, error, picture.seconds, noise)
+        afterwards.say(console, given, message, error, picture.seconds, noise)
         if screen.out:
             as_json.write(screen.out, given, name, message, error, picture.seconds)
         code = 1 if error else 0

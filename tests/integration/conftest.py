@@ -20,9 +20,9 @@ from blocks import server
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 
 if TYPE_CHECKING:
+    from tests.integration.daily_runs import DailyRuns
     from tests.integration.forker import Forker
     from tests.integration.graph import Bodies
-    from tests.integration.nights import Nights
 
 # every client of Prefect's reads all certificate authorities, for 30 ms. Here is one, the first.
 AUTHORITY = NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 (it goes with the process)
@@ -31,7 +31,7 @@ AUTHORITY.write("\n-----END CERTIFICATE-----\n")
 AUTHORITY.flush()
 
 # read when Prefect is imported, so before any test module imports a flow.
-server.tell(server.TEMPORARY)
+server.configure(server.TEMPORARY)
 os.environ |= {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "SSL_CERT_FILE": AUTHORITY.name,
@@ -166,11 +166,11 @@ def forker(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="session")
-def nights(
+def daily_runs(
     forker: "Forker", postgres: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["Nights"]:
+) -> Iterator["DailyRuns"]:
     """Two undisturbed runs on sample data, to begin from and to compare with."""
-    from tests.integration.nights import undisturbed
+    from tests.integration.daily_runs import undisturbed
 
-    with undisturbed(forker, postgres, tmp_path_factory.mktemp("nights")) as nights:
-        yield nights
+    with undisturbed(forker, postgres, tmp_path_factory.mktemp("daily_runs")) as daily_runs:
+        yield daily_runs

@@ -12,15 +12,14 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.variables import Variable
 
 from tasks.gate import FIRST_RUN
-from tests.integration import nights as n
-from tests.integration.nights import FIRST, SECOND, Nights, Place
+from tests.integration.daily_runs import FIRST, SECOND, DailyRuns, Place, complaints, last_flow_run
 
 THIRD, FOURTH = date(2025, 11, 22), date(2025, 11, 23)
 
 
 def days_run(start: date, end: date) -> dict[str, FlowRun]:
     """The daily runs of the last backfill of a range, by their names, as Prefect has them."""
-    parent = n.last_flow_run(f"backfill-{start}-{end}")
+    parent = last_flow_run(f"backfill-{start}-{end}")
     mine = FlowRunFilterParentFlowRunId(any_=[parent.id])
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
@@ -36,11 +35,11 @@ def query(place: Place, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return connection.execute(statement, values).fetchall()
 
 
-def test_from_nothing(nights: Nights) -> None:
+def test_from_nothing(daily_runs: DailyRuns) -> None:
     """The first day goes alone, for the static data; the rest two at a time; then all are done."""
     Variable.unset(FIRST_RUN)
-    with nights.before.copied() as place:
-        child = nights.start_backfill(place, FIRST, FOURTH, "--parallel", "2")
+    with daily_runs.before.copied() as place:
+        child = daily_runs.start_backfill(place, FIRST, FOURTH, "--parallel", "2")
         assert child.wait() == 0, child.said
         for day in (FIRST, SECOND, THIRD, FOURTH):
             assert f"done       {day}  " in child.said
@@ -61,25 +60,25 @@ def test_from_nothing(nights: Nights) -> None:
         ]
         assert max(at_once) == 2
         # the days that other tests know are as they know them.
-        assert {day: n.complaints(place, day) for day in (FIRST, SECOND)} == nights.days
+        assert {day: complaints(place, day) for day in (FIRST, SECOND)} == daily_runs.days
 
-        child = nights.start_backfill(place, FIRST, FOURTH)
+        child = daily_runs.start_backfill(place, FIRST, FOURTH)
         assert child.wait() == 0, child.said
         assert "0 of 0 days completed, 4 were complete in the ledger already" in child.said
         assert days_run(FIRST, FOURTH) == {}
 
-        child = nights.start_backfill(place, SECOND, SECOND, "--force")
+        child = daily_runs.start_backfill(place, SECOND, SECOND, "--force")
         assert child.wait() == 0, child.said
         assert set(days_run(SECOND, SECOND)) == {f"daily-{SECOND}-incremental"}
 
 
-def test_a_failed_day(nights: Nights) -> None:
+def test_a_failed_day(daily_runs: DailyRuns) -> None:
     """It is named at the end, and the others are loaded. Once fixed, only it runs again."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    with nights.after_first.copied() as place:
+    with daily_runs.after_first.copied() as place:
         broken = place.home / f"sources/call logs/call_logs_day_{SECOND}.csv"
         broken.write_text("")
-        child = nights.start_backfill(place, FIRST, THIRD)
+        child = daily_runs.start_backfill(place, FIRST, THIRD)
         assert child.wait() == 1, child.said
         assert f"failed     {SECOND}  " in child.said
         assert (
@@ -93,19 +92,19 @@ def test_a_failed_day(nights: Nights) -> None:
         assert newest
 
         broken.unlink()
-        child = nights.start_backfill(place, FIRST, THIRD)
+        child = daily_runs.start_backfill(place, FIRST, THIRD)
         assert child.wait() == 0, child.said
         assert list(days_run(FIRST, THIRD)) == [f"daily-{SECOND}-incremental"]
         assert query(place, rows, THIRD) == newest
 
 
-def test_static_data_first(nights: Nights) -> None:
+def test_static_data_first(daily_runs: DailyRuns) -> None:
     """As long as the static path fails, days go one by one, and none of them is transformed."""
     Variable.unset(FIRST_RUN)
-    with nights.before.copied() as place:
+    with daily_runs.before.copied() as place:
         (place.home / "sources/customers").mkdir(parents=True)
         (place.home / "sources/customers/customers_dataset.csv").write_text("")
-        child = nights.start_backfill(place, FIRST, SECOND, "--parallel", "2")
+        child = daily_runs.start_backfill(place, FIRST, SECOND, "--parallel", "2")
         assert child.wait() == 1, child.said
         assert f"✘ 0 of 2 days completed; failed: {FIRST}, {SECOND}." in child.said
         assert "The gate stayed closed" in child.said
@@ -125,9 +124,9 @@ def test_static_data_first(nights: Nights) -> None:
         ("2025-11-20", "2025-02-30", "is not a date"),
     ],
 )
-def test_a_range_that_is_none(nights: Nights, start: str, end: str, says: str) -> None:
+def test_a_range_that_is_none(daily_runs: DailyRuns, start: str, end: str, says: str) -> None:
     arguments = ["--plain", "--from", start, "--to", end]
-    child = nights.forker.start("backfill", arguments, nights.before.environment)
+    child = daily_runs.forker.start("backfill", arguments, daily_runs.before.environment)
     assert child.wait() != 0
     assert says in child.said
     assert "Traceback" not in child.said

@@ -18,7 +18,7 @@ from flows.daily import daily
 from tasks.entities.contracts import COMPLAINTS
 from tasks.gate import FIRST_RUN
 from tests.conftest import new_database
-from tests.integration.nights import FIRST, SECOND, Nights
+from tests.integration.daily_runs import FIRST, SECOND, DailyRuns
 
 
 def run(run_date: date, **parameters: bool) -> State[object]:
@@ -30,9 +30,9 @@ def rows(query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_two_days(nights: Nights) -> None:
+def test_two_days(daily_runs: DailyRuns) -> None:
     """The first loads all five, the second its complaints alone, and both are in the facts."""
-    first, second = nights.first.tables, nights.second.tables
+    first, second = daily_runs.first.tables, daily_runs.second.tables
     assert (len(first["ops.ledger"]), len(second["ops.ledger"])) == (5, 5 + 3)
     assert not first["ops.checkpoints"]
     assert not second["ops.checkpoints"]
@@ -40,15 +40,15 @@ def test_two_days(nights: Nights) -> None:
         assert first[name] == second[name] != []
     for channel in COMPLAINTS:
         name = f"conformed.{channel.name}"
-        assert first[name] == nights.days[FIRST][name] != []
-        assert nights.days[SECOND][name] != []
+        assert first[name] == daily_runs.days[FIRST][name] != []
+        assert daily_runs.days[SECOND][name] != []
     facts = second["analytics.fct_complaints"]
     complaints = {c.name: len(first[f"conformed.{c.name}"]) for c in COMPLAINTS}
     assert len(facts) > sum(complaints.values()) > 0
 
 
-def test_every_model_and_test_is_a_task_run(nights: Nights) -> None:
-    mine = FlowRunFilter(id=FlowRunFilterId(any_=[nights.built.id]))
+def test_every_model_and_test_is_a_task_run(daily_runs: DailyRuns) -> None:
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[daily_runs.built.id]))
     with get_client(sync_client=True) as client:
         for _ in range(200):  # the server writes a run's last states down a moment after its end
             found = client.read_task_runs(flow_run_filter=mine, limit=200)

@@ -203,7 +203,7 @@ def impatient(api: Api, deployed: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def two_runs(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
-    """Two runs of the nightly deployment, the second one asked for while the first goes on."""
+    """Two runs of the daily run's deployment, the second one asked for while the first goes on."""
     daily = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
     parameters = {"platform": "local", "run_date": str(FIRST)}
     api.post(f"/deployments/{daily}/create_flow_run", parameters=parameters)

@@ -21,7 +21,7 @@ from tasks.lake import parquet
 from tasks.reading import csv_file, json_file, table
 from tests import oracle
 from tests.comparison import check_day, deliver, expect, run, same, start_afresh, stored
-from tests.generators import PUBLISHED, Night, Source, nights, sources
+from tests.generators import PUBLISHED, AllSources, Source, all_sources, sources
 from tests.generators_bulk import many
 from tests.generators_values import KEYS
 
@@ -90,10 +90,10 @@ def test_static_twice(entity: str, resources: Resources, data: st.DataObject) ->
 
 
 @examples(8)
-@given(night=nights())
-def test_night(resources: Resources, night: Night) -> None:
+@given(day=all_sources())
+def test_all_sources(resources: Resources, day: AllSources) -> None:
     start_afresh(resources)
-    check_night(night, resources)
+    check_all_sources(day, resources)
 
 
 def test_many_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,13 +110,13 @@ def test_many_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Non
     # more than one slice, block and batch; duplicates lie across them.
     counts = {"call_logs": 20_000, "sm_complaints": 8_000, "web_complaints": 8_000}
     logs, social, web = (many(name, counts[name], 3, known, known) for name in COMPLAINTS)
-    check_night(Night(customers, agents, (logs, social, web)), resources)
+    check_all_sources(AllSources(customers, agents, (logs, social, web)), resources)
 
 
-def check_night(night: Night, resources: Resources) -> None:
+def check_all_sources(day: AllSources, resources: Resources) -> None:
     """Load all five sources of a run date; each is exact, and the ledger has them all."""
     known = []
-    for source in (night.customers, night.agents):
+    for source in (day.customers, day.agents):
         deliver(source, DAY, resources)
         expected = expect(source)
         table: dict[str, dict[str, object]] = {}
@@ -125,7 +125,7 @@ def check_night(night: Night, resources: Resources) -> None:
         with psycopg.connect(resources.warehouse_dsn) as connection:
             same(stored(connection, source.entity), table)
         known.append(set(expected.conformed))
-    for drawn in night.complaints:
+    for drawn in day.complaints:
         source = deliver(drawn, DAY, resources)
         expected = expect(source, *known)
         check_day(source, DAY, resources, expected, run(source, DAY, resources))

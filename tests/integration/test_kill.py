@@ -17,9 +17,17 @@ import pytest
 from prefect.variables import Variable
 
 from tasks.gate import FIRST_RUN
-from tests.integration import nights as n
+from tests.integration.daily_runs import (
+    FIRST,
+    SECOND,
+    SETTINGS,
+    DailyRuns,
+    Place,
+    last_flow_run,
+    left_at,
+    logged,
+)
 from tests.integration.forker import Kill
-from tests.integration.nights import FIRST, SECOND, Nights
 
 INITIAL = [
     Kill("before", "blocks.samples:web_complaints"),
@@ -65,49 +73,49 @@ OTHERS = {
 }
 
 
-def killed(nights: Nights, place: n.Place, kills: Sequence[Kill], **how: Any) -> None:
+def killed(daily_runs: DailyRuns, place: Place, kills: Sequence[Kill], **how: Any) -> None:
     """One run after the other, each killed in its place."""
     for kill in kills:
-        child = nights.start(place, kill=kill, **how)
+        child = daily_runs.start(place, kill=kill, **how)
         assert child.wait() == -signal.SIGKILL, f"the run never got {kill}: {child.said}"
 
 
-def test_the_first_run(nights: Nights) -> None:
+def test_the_first_run(daily_runs: DailyRuns) -> None:
     Variable.unset(FIRST_RUN)
-    with nights.before.copied() as place:
-        killed(nights, place, INITIAL, run_date=FIRST)
-        nights.run(place, FIRST)
-        assert n.left_at(place).differences(nights.first) == []
+    with daily_runs.before.copied() as place:
+        killed(daily_runs, place, INITIAL, run_date=FIRST)
+        daily_runs.run(place, FIRST)
+        assert left_at(place).differences(daily_runs.first) == []
     assert Variable.get(FIRST_RUN) == "false"
 
 
 @pytest.mark.parametrize("kills", OTHERS.values(), ids=OTHERS)
-def test_a_later_run(nights: Nights, kills: Sequence[Kill]) -> None:
+def test_a_later_run(daily_runs: DailyRuns, kills: Sequence[Kill]) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    with nights.after_first.copied() as place:
-        killed(nights, place, kills)
-        nights.run(place)
-        assert n.left_at(place).differences(nights.second) == []
+    with daily_runs.after_first.copied() as place:
+        killed(daily_runs, place, kills)
+        daily_runs.run(place)
+        assert left_at(place).differences(daily_runs.second) == []
 
 
-def test_committed_batches_are_not_copied_again(nights: Nights) -> None:
+def test_committed_batches_are_not_copied_again(daily_runs: DailyRuns) -> None:
     """A later run that dies at each step of the call logs, and then while it copies them."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    rows = len(nights.second.lake[f"silver/call_logs/{SECOND}.parquet"])
-    batches = -(-rows // int(n.SETTINGS["CORETELECOMS_BATCH_ROWS"]))
+    rows = len(daily_runs.second.lake[f"silver/call_logs/{SECOND}.parquet"])
+    batches = -(-rows // int(SETTINGS["CORETELECOMS_BATCH_ROWS"]))
     committed = 0
-    with nights.after_first.copied() as place:
-        killed(nights, place, CALL_LOGS)
+    with daily_runs.after_first.copied() as place:
+        killed(daily_runs, place, CALL_LOGS)
         for nth in (1, 2, 3):  # the nth batch was sent, those before it are committed
             killed(
-                nights,
+                daily_runs,
                 place,
                 [Kill("after", "tasks.loading.copying:copy", nth=nth, of="call_logs")],
             )
             committed += nth - 1
-        nights.run(place)
-        assert n.left_at(place).differences(nights.second) == []
-    lines = n.logged(n.last_flow_run(f"daily-{SECOND}-incremental"))
+        daily_runs.run(place)
+        assert left_at(place).differences(daily_runs.second) == []
+    lines = logged(last_flow_run(f"daily-{SECOND}-incremental"))
     (said,) = [line for task, line in lines if task == "load_call_logs" and "resumed" in line]
     assert batches > committed
     assert f"{batches - committed} batches copied, {committed} resumed" in said
@@ -119,11 +127,11 @@ MOMENTS = [random.Random(kill).uniform(0.1, 1) for kill in range(KILLS)]
 
 
 @pytest.mark.parametrize("shares", [MOMENTS[i : i + 3] for i in range(0, KILLS, 3)], ids=str)
-def test_at_random_moments(nights: Nights, shares: Sequence[float]) -> None:
+def test_at_random_moments(daily_runs: DailyRuns, shares: Sequence[float]) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    with nights.after_first.copied() as place:
+    with daily_runs.after_first.copied() as place:
         for share in shares:
-            child = nights.start(place, kill_after=share * nights.seconds)
+            child = daily_runs.start(place, kill_after=share * daily_runs.seconds)
             assert child.wait() in (-signal.SIGKILL, 0), child.said
-        nights.run(place)
-        assert n.left_at(place).differences(nights.second) == []
+        daily_runs.run(place)
+        assert left_at(place).differences(daily_runs.second) == []

@@ -16,10 +16,17 @@ from prefect.settings import PREFECT_API_URL
 from prefect.variables import Variable
 
 from tasks.gate import FIRST_RUN
-from tests.integration import nights as n
 from tests.integration.away import Door
+from tests.integration.daily_runs import (
+    FIRST,
+    NO_DBT,
+    SECOND,
+    STATIC_TABLES,
+    DailyRuns,
+    Place,
+    left_at,
+)
 from tests.integration.forker import Child, Forker, Kill
-from tests.integration.nights import FIRST, SECOND, Nights, Place
 
 SOON = 3.0  # seconds of silence, and then of idleness, that are too long here
 QUICK = {
@@ -54,13 +61,13 @@ LATER_RUNS = {
 class Behind:
     """Runs whose Prefect server is behind a door."""
 
-    nights: Nights
+    daily_runs: DailyRuns
     door: Door
 
     def gone(self, place: Place, day: date, kill: Kill, for_good: bool) -> Child:
         """A run whose API goes away at that moment."""
         limits = QUICK if for_good else {}
-        child = self.nights.start(place, day, kill=kill, replace=n.NO_DBT | limits)
+        child = self.daily_runs.start(place, day, kill=kill, replace=NO_DBT | limits)
         assert child.wait() == -signal.SIGSTOP, child.said
         self.door.close()
         child.go_on()
@@ -68,13 +75,15 @@ class Behind:
 
 
 @pytest.fixture(scope="module")
-def server_behind(nights: Nights, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+def server_behind(
+    daily_runs: DailyRuns, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Behind]:
     """The session's server, a door before it, and a forker that knows the door alone."""
     door = Door(int(urlsplit(str(PREFECT_API_URL.value())).port or 0))
     url = {"PREFECT_API_URL": f"http://127.0.0.1:{door.port}/api"}
     # so long a client is patient: 2 and 4 seconds between its attempts.
     forker = Forker(tmp_path_factory.mktemp("away"), url | {"PREFECT_CLIENT_MAX_RETRIES": "2"})
-    theirs = copy.copy(nights)
+    theirs = copy.copy(daily_runs)
     theirs.forker = forker
     yield Behind(theirs, door)
     forker.close()
@@ -92,32 +101,32 @@ def behind(server_behind: Behind) -> Iterator[Behind]:
 @pytest.mark.parametrize("kill", FIRST_RUNS.values(), ids=FIRST_RUNS)
 @pytest.mark.parametrize("for_good", [False, True], ids=["a second", "for good"])
 def test_a_first_run(
-    nights: Nights, behind: Behind, kill: Kill, for_good: bool, tmp_path: Path
+    daily_runs: DailyRuns, behind: Behind, kill: Kill, for_good: bool, tmp_path: Path
 ) -> None:
     """The Variable is false only if customers and agents are in; the next run ends as one that was
     never disturbed.
     """
     Variable.unset(FIRST_RUN)
-    with nights.before.copied() as place:
+    with daily_runs.before.copied() as place:
         child = behind.gone(place, FIRST, kill, for_good)
         ended(behind, child, for_good)
         if Variable.get(FIRST_RUN) == "false":
-            assert all(n.left_at(place).tables[name] for name in n.STATIC_TABLES)
+            assert all(left_at(place).tables[name] for name in STATIC_TABLES)
         if for_good:
-            nights.run(place, FIRST)
-        assert n.left_at(place).differences(nights.first) == []
+            daily_runs.run(place, FIRST)
+        assert left_at(place).differences(daily_runs.first) == []
         assert Variable.get(FIRST_RUN) == "false"
 
 
 @pytest.mark.parametrize("kill", LATER_RUNS.values(), ids=LATER_RUNS)
 @pytest.mark.parametrize("for_good", [False, True], ids=["a second", "for good"])
-def test_a_later_run(nights: Nights, behind: Behind, kill: Kill, for_good: bool) -> None:
+def test_a_later_run(daily_runs: DailyRuns, behind: Behind, kill: Kill, for_good: bool) -> None:
     """Tasks need no server: all that there is to load is in whether it comes back or not."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
-    with nights.after_first.copied() as place:
+    with daily_runs.after_first.copied() as place:
         child = behind.gone(place, SECOND, kill, for_good)
         ended(behind, child, for_good)
-        assert n.left_at(place).differences(nights.second) == []
+        assert left_at(place).differences(daily_runs.second) == []
         if for_good:
             for channel in ("call_logs", "sm_complaints", "web_complaints"):
                 assert channel in child.said.partition("Loaded: ")[2].partition("\n")[0]

@@ -43,9 +43,9 @@ from tasks.loading.day import load_day
 from tasks.loading.tables import create_all_tables
 from tests.conftest import new_database
 from tests.integration.by_hand import CHANNELS, load_one
+from tests.integration.daily_runs import NO_DBT
 from tests.integration.days import forty_calls, known_parties, query
 from tests.integration.forker import ROOT, Forker, Kill, nothing
-from tests.integration.nights import NO_DBT
 from tests.integration.snapshot import ALL, Tables, differing, snapshot
 
 DAYS = [date(2025, 11, 20) + timedelta(days=n) for n in range(10)]

@@ -22,7 +22,7 @@ from blocks.resolving import resolve
 from tasks.gate import FIRST_RUN
 from tasks.loading import locks
 from tests.integration.conftest import made_once
-from tests.integration.nights import FIRST, Nights
+from tests.integration.daily_runs import FIRST, DailyRuns
 
 ROOT = Path(__file__).parents[2]
 DAY = str(FIRST)
@@ -115,11 +115,11 @@ def test_a_failure_on_a_terminal(local: Path) -> None:
     assert "Traceback" not in program.text()
 
 
-def test_a_failure_in_plain_lines(nights: Nights) -> None:
+def test_a_failure_in_plain_lines(daily_runs: DailyRuns) -> None:
     Variable.unset(FIRST_RUN)
-    with nights.before.copied() as place:
+    with daily_runs.before.copied() as place:
         break_customers(place.home)
-        child = nights.start(place, FIRST)
+        child = daily_runs.start(place, FIRST)
         assert child.wait() == 1
     lines = child.said.split("\n")
     assert lines[0].startswith(f"starting   daily {DAY} · sample data, with Prefect at http://")

@@ -19,11 +19,19 @@ from blocks.stores.local import LocalStore
 from tasks.gate import FIRST_RUN
 from tasks.loading import locks
 from tests.integration import graph
-from tests.integration import nights as n
 from tests.integration.by_hand import load_all
+from tests.integration.daily_runs import (
+    FIRST,
+    NO_DBT,
+    SECOND,
+    DailyRuns,
+    Place,
+    last_flow_run,
+    left_at,
+    published,
+)
 from tests.integration.forker import Kill
 from tests.integration.graph import Bodies
-from tests.integration.nights import FIRST, SECOND, Nights, Place
 
 THIRD = date(2025, 11, 22)
 
@@ -46,22 +54,22 @@ def until(connection: psycopg.Connection[Any], waiting: int) -> None:
         time.sleep(0.02)  # those that are waited for need the processor
 
 
-def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None:
+def test_three_first_runs_of_three_dates(daily_runs: DailyRuns, tmp_path: Path) -> None:
     """All three see that nothing is loaded; one loads the static data, all three days are exact."""
     Variable.unset(FIRST_RUN)
     days = (FIRST, SECOND, THIRD)
-    with nights.before.copied() as place, nights.before.copied() as apart:
-        sources = n.published(tmp_path, days, place)
+    with daily_runs.before.copied() as place, daily_runs.before.copied() as apart:
+        sources = published(tmp_path, days, place)
         # nobody gets on before all three wait: the first one in the queue will load.
         with held(place, "first run") as connection:
             children = []
             for waiting, day in enumerate(days, 1):
-                children.append(nights.start(place, day, environment=sources))
+                children.append(daily_runs.start(place, day, environment=sources))
                 until(connection, waiting)
         for child in children:
             assert child.wait() == 0, child.said
         assert Variable.get(FIRST_RUN) == "false"
-        paths = {day: n.last_flow_run(f"daily-{day}").name.rpartition("-")[2] for day in days}
+        paths = {day: last_flow_run(f"daily-{day}").name.rpartition("-")[2] for day in days}
         assert paths == {FIRST: "initial", SECOND: "incremental", THIRD: "incremental"}
 
         by_hand = Resources(
@@ -73,29 +81,29 @@ def test_three_first_runs_of_three_dates(nights: Nights, tmp_path: Path) -> None
             web_forms_dsn=place.dsn,
         )
         load_all(by_hand, days)
-        found, expected = n.left_at(place), n.left_at(apart)
+        found, expected = left_at(place), left_at(apart)
         del found.tables["ops.checkpoints"], expected.tables["ops.checkpoints"]  # a run clears them
         assert found.differences(expected) == []
 
 
-def test_one_date_twice(nights: Nights) -> None:
+def test_one_date_twice(daily_runs: DailyRuns) -> None:
     """The second run ends at once, says why, and changed nothing; the first goes on."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     still = Kill("before", "tasks.loading.day:swap_in", of="call_logs", signal=signal.SIGSTOP)
-    with nights.after_first.copied() as place:
-        first = nights.start(place, kill=still)
+    with daily_runs.after_first.copied() as place:
+        first = daily_runs.start(place, kill=still)
         assert first.wait() == -signal.SIGSTOP, first.said
         no_grace = {"tasks.loading.locks:GRACE_MS": "tests.conftest:NO_GRACE_MS"}
-        second = nights.start(place, replace=n.NO_DBT | no_grace)
+        second = daily_runs.start(place, replace=NO_DBT | no_grace)
         assert second.wait() == 1
         assert f"✘ Another run is at work on run date {SECOND} (server process " in second.said
         assert "What to do: wait for it to end, then run again" in second.said
         assert "ingest" not in second.said
         first.go_on()
         assert first.wait() == 0, first.said
-        assert n.left_at(place).differences(nights.second) == []
-        nights.run(place)
-        assert n.left_at(place).differences(nights.second) == []
+        assert left_at(place).differences(daily_runs.second) == []
+        daily_runs.run(place)
+        assert left_at(place).differences(daily_runs.second) == []
 
 
 def test_a_date_is_claimed_once_the_database_is_back(

@@ -15,7 +15,7 @@ ASK = """
 import asyncio, sys, urllib.request
 import httpx
 from blocks import server
-server.tell(server.TEMPORARY)
+server.configure(server.TEMPORARY)
 url = sys.argv[1]
 async def ask():
     async with httpx.AsyncClient() as client:

@@ -147,7 +147,7 @@ def published(folder: Path, days: Sequence[date], place: Place) -> dict[str, str
 
 
 @dataclass
-class Nights:
+class DailyRuns:
     """Starts runs; has the two undisturbed ones' beginnings and ends."""
 
     forker: Forker
@@ -182,7 +182,7 @@ class Nights:
 
 
 @contextmanager
-def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
+def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[DailyRuns]:
     """The two undisturbed runs, and all that tests need to begin where they began or ended."""
     with ExitStack() as places:
         dsn = places.enter_context(new_database(server, "before"))
@@ -190,22 +190,22 @@ def undisturbed(forker: Forker, server: str, folder: Path) -> Iterator[Nights]:
         Variable.unset(FIRST_RUN)
         after = places.enter_context(empty.copied("after_first"))
         samples.ensure(after.home / "sources", after.dsn, FIRST)
-        nights = Nights(forker, empty, after)
+        daily_runs = DailyRuns(forker, empty, after)
         began = time.monotonic()
-        nights.run(after, FIRST)
-        nights.seconds = time.monotonic() - began
+        daily_runs.run(after, FIRST)
+        daily_runs.seconds = time.monotonic() - began
         assert Variable.get(FIRST_RUN) == "false"
-        nights.first = left_at(after)
+        daily_runs.first = left_at(after)
         samples.ensure(after.home / "sources", after.dsn, SECOND)  # once, not at every second run
         with after.copied() as place:
-            nights.run(place, replace={})
-            nights.second = left_at(place)
-            nights.built = last_flow_run(f"daily-{SECOND}-incremental")
+            daily_runs.run(place, replace={})
+            daily_runs.second = left_at(place)
+            daily_runs.built = last_flow_run(f"daily-{SECOND}-incremental")
             shutil.copytree(
                 place.home / "dbt", after.home / "dbt", dirs_exist_ok=True
             )  # parsed once
-            nights.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
-        yield nights
+            daily_runs.days = {day: complaints(place, day) for day in (FIRST, SECOND)}
+        yield daily_runs
         Variable.unset(FIRST_RUN)
 
 

@@ -18,10 +18,12 @@ from blocks.connectors import dsn
 from blocks.errors import ConfigurationError
 from blocks.prefect_api import asking_prefect
 from blocks.resources import Resources
-from blocks.settings import ROLE
+from blocks.settings import Settings
 from blocks.stores.opening import opened
 from blocks.stores.s3 import Access, S3Store
 from blocks.stores.store import Store
+
+_AS_SET: dict[str, Any] = Settings.model_fields  # fields that the block and the settings share
 
 
 def _schema(schema: dict[str, Any], model: type[Block]) -> None:
@@ -70,12 +72,7 @@ class Platform(Block):
         description="The PostgreSQL database with schema customer_complaints; "
         "without it, the warehouse.",
     )
-    readers: str | None = Field(
-        default=None,
-        pattern=ROLE,
-        description="Database role that may read `analytics` without personal columns; "
-        "the role of this name and `_personal` may read all of it, and `conformed`.",
-    )
+    readers: str | None = _AS_SET["readers"]
     alerts: SlackWebhook | None = Field(
         default=None, description="Gets messages about failed runs; without it, there are none."
     )
@@ -87,13 +84,7 @@ class Platform(Block):
         description="Key under which erased people are remembered as hashes; needed to erase.",
     )
     batch_rows: int = Field(default=100_000, gt=0, description="Rows of one COPY batch.")
-    max_quarantine: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="Share of a day's rows (0 to 1) that may go to quarantine; "
-        "a day with more is not published.",
-    )
+    max_quarantine: float = _AS_SET["max_quarantine"]
 
     @field_validator("warehouse", "web_forms")
     @classmethod

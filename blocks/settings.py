@@ -10,9 +10,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from blocks.errors import ConfigurationError
 
-# a role's name, with room for `_personal` in PostgreSQL's 63 bytes
-ROLE = r"^[A-Za-z_][A-Za-z0-9_]{0,53}$"
-
 
 class Settings(BaseSettings):
     """Settings of the process; the environment wins over a `.env` file in the working directory."""
@@ -50,7 +47,8 @@ class Settings(BaseSettings):
     )
     readers: str | None = Field(
         default=None,
-        pattern=ROLE,
+        # with room for `_personal` in PostgreSQL's 63 bytes
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,53}$",
         description="Database role that may read `analytics` without personal columns; "
         "the role of this name and `_personal` may read all of it, and `conformed`.",
     )

@@ -32,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--run-date", type=run_date, default=today(), metavar="YYYY-MM-DD", help=RUN_DATE_HELP
     )
     options.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"time for all of it, once the embedded database is there ({SECONDS:g})"
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        help=f"time for all of it, once the embedded database is there ({SECONDS:g})",
     )
     options.add_argument("--json", action="store_true", help="one JSON object, for monitoring")
     given = options.parse_args(arguments)

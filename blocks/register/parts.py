@@ -20,10 +20,6 @@ from blocks.stores.opening import folder
 from blocks.stores.s3 import S3Store
 
 _SLACK = re.compile(r"https?://hooks\.slack(-gov)?\.com/services/\w+/\w+/\w+/?$")
-# the parts that are saved as blocks of their own, with the credentials they share
-OWN_BLOCKS = (
-    *("source", "lake", "sheet_credentials", "warehouse", "web_forms", "alerts", "erasure_key"),
-)
 Values = dict[str, Any]  # of the platform block's fields
 
 
@@ -68,9 +64,9 @@ def save(values: Values, name: str) -> None:
     for bucket in (values["source"], values["lake"]):
         if isinstance(bucket, S3Bucket):
             bucket.credentials.save(f"{name}-aws", overwrite=True)
-    for part in OWN_BLOCKS:
-        if isinstance(values[part], Block):
-            values[part].save(f"{name}-{part.replace('_', '-')}", overwrite=True)
+    for part, value in values.items():
+        if isinstance(value, Block):
+            value.save(f"{name}-{part.replace('_', '-')}", overwrite=True)
     Platform(**values).save(name, overwrite=True)
 
 

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from dotenv import dotenv_values
+from prefect.blocks.core import Block
 from pydantic.fields import FieldInfo
 
 from blocks.errors import ConfigurationError
 from blocks.platform import Platform
-from blocks.register.parts import OWN_BLOCKS
 from blocks.settings import Settings, read
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,9 @@ def test_every_field_of_the_block_is_in_the_reference() -> None:
 
 
 def own(field: str) -> str:
-    return f"`production-{field.replace('_', '-')}`" if field in OWN_BLOCKS else ""
+    kind = Platform.model_fields[field].annotation
+    blocks = [k for k in get_args(kind) or [kind] if isinstance(k, type) and issubclass(k, Block)]
+    return f"`production-{field.replace('_', '-')}`" if blocks else ""
 
 
 def test_the_example_explains_every_variable(

@@ -16,14 +16,13 @@ from prefect.states import Crashed, State
 from blocks.errors import CoreTelecomsError
 from flows.daily import daily
 from flows.deployed import Deployed
-from flows.run import checked_run_date, settled, submit
+from flows.run import build, checked_run_date, settled, show_end
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
 from tasks.held_back import end_held_back
 from tasks.outcome import concluded
 from tasks.reporting.progress import Status, board
 from tasks.reporting.progress import days as shown
-from tasks.set_up import cleanup_checkpoints
-from tasks.warehouse import all_built, run_dbt
+from tasks.warehouse import all_built
 
 AT_A_TIME = 100  # days under way on a deployment, unless `parallel` says otherwise
 
@@ -71,9 +70,7 @@ async def backfill(
             if state.is_completed():
                 with suppress(CoreTelecomsError):  # a number to look at
                     shown.add_rows(str(day), await asyncio.to_thread(loaded_rows, platform, day))
-                shown.finish(str(day), Status.DONE)
-            else:
-                shown.finish(str(day), Status.FAILED, state.message or state.name or "")
+            show_end(day, state)
             return state
 
     states: dict[date, State[Any]] = {}
@@ -89,7 +86,7 @@ async def backfill(
     steps: dict[str, State[Any]] = {}
     if all(completed) and not await asyncio.to_thread(all_built, platform):
         # a run that failed after its loads left days to the next build, which is this one.
-        steps = await _build(done, platform)
+        steps = await settled(build(done, platform))
     return await concluded(steps, states, counts)
 
 
@@ -101,13 +98,3 @@ async def _day(day: date, platform: str, refresh_static: bool, accept: bool) -> 
         # Prefect's server on SQLite refuses requests that meet, and the client gives up in the end.
         get_run_logger().warning("%s has no run: %s", day, type(error).__name__)
         return Crashed(message=f"Prefect did not take the run ({type(error).__name__})")
-
-
-async def _build(loaded: list[date], platform: str) -> dict[str, State[Any]]:
-    """The end of those days' runs: the warehouse, and no checkpoint that stays."""
-    warehouse = submit(run_dbt, None, platform)
-    steps: dict[str, Any] = {"run_dbt": warehouse}
-    for day in loaded:
-        cleanup = submit(cleanup_checkpoints, day, platform, wait_for=[warehouse])
-        steps[f"cleanup_checkpoints {day}"] = cleanup
-    return await settled(steps)

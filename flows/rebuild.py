@@ -16,7 +16,7 @@ from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
 from flows.process import collect_less
-from flows.run import first_run_lock, lock, of_day, settled, submit
+from flows.run import first_run_lock, lock, of_day, settled, show_end, submit
 from flows.runners import CHOSEN
 from tasks.gate import mark_first_run, mark_first_run_complete
 from tasks.held_back import end_held_back
@@ -130,6 +130,5 @@ async def _day(
         except CoreTelecomsError as error:  # another run is at work on the day
             end = Failed(message=str(error), data=error)
         shown.add_rows(str(day), sum(each.rows for each in again))
-        done = end.is_completed()
-        shown.finish(str(day), Status.DONE if done else Status.FAILED, end.message or "")
+        show_end(day, end)
     return end, again

@@ -13,17 +13,17 @@ from prefect import flow
 from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
-from flows.run import of_day, running, settled, submit
+from flows.run import build, of_day, running, settled, show_end, submit
 from flows.runners import CHOSEN
 from tasks import replay
 from tasks.held_back import end_held_back
 from tasks.load import load
 from tasks.outcome import concluded
 from tasks.replay import Replay
-from tasks.reporting.progress import Status, days
-from tasks.set_up import cleanup_checkpoints, create_all_tables
+from tasks.reporting.progress import days
+from tasks.set_up import create_all_tables
 from tasks.transform import transform
-from tasks.warehouse import all_built, run_dbt
+from tasks.warehouse import all_built
 
 
 @flow(
@@ -55,16 +55,11 @@ async def replay_quarantine(
         days.start(str(day))
         ends[day], freed[day] = await _load_again(day, replays, platform)
         days.add_rows(str(day), freed[day])
-        done = ends[day].is_completed()
-        days.finish(str(day), Status.DONE if done else Status.FAILED, ends[day].message or "")
+        show_end(day, ends[day])
 
     steps: dict[str, Any] = {}
     if any(freed.values()) or not await asyncio.to_thread(all_built, platform):
-        steps["run_dbt"] = submit(run_dbt, None, platform)
-        for day in (day for day, end in ends.items() if end.is_completed()):
-            steps[f"cleanup_checkpoints {day}"] = submit(
-                cleanup_checkpoints, day, platform, wait_for=[steps["run_dbt"]]
-            )
+        steps |= build([day for day, end in ends.items() if end.is_completed()], platform)
     steps["count_orphans"] = submit(replay.count_orphans, platform, start, end)
     last = await settled(steps)
     counted = last["count_orphans"]

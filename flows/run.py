@@ -1,7 +1,7 @@
 """What the flows share: the run date, names, locks held for a whole run, waiting for all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -20,8 +20,10 @@ from flows.process import collect_less
 from tasks.entities.contracts import STATIC
 from tasks.gate import LoadType
 from tasks.loading.locks import Lock
-from tasks.reporting.progress import Status, board
+from tasks.reporting.progress import Status, board, days
+from tasks.set_up import cleanup_checkpoints
 from tasks.stage import patient
+from tasks.warehouse import run_dbt
 
 STATIC_STEPS = [f"{s}_{e.name}" for s in ("ingest", "transform", "load") for e in STATIC] + [
     "mark_first_run_complete"
@@ -194,6 +196,24 @@ async def _rename(run_date: date, path: LoadType, tags: Sequence[str]) -> None:
             name=f"daily-{run_date}-{path}",
             tags=sorted({*runtime.flow_run.tags, *tags}),
         )
+
+
+def build(loaded: Iterable[date], platform: str) -> dict[str, PrefectFuture[Any]]:
+    """The end of these run dates' loads: the warehouse, and no checkpoint that stays."""
+    warehouse = submit(run_dbt, None, platform)
+    steps = {"run_dbt": warehouse}
+    for day in loaded:
+        cleanup = submit(cleanup_checkpoints, day, platform, wait_for=[warehouse])
+        steps[f"cleanup_checkpoints {day}"] = cleanup
+    return steps
+
+
+def show_end(day: date, end: State[Any]) -> None:
+    """How a run date of a range ended, for people."""
+    if end.is_completed():
+        days.finish(str(day), Status.DONE)
+    else:
+        days.finish(str(day), Status.FAILED, end.message or end.name or "")
 
 
 async def settled(steps: Mapping[str, PrefectFuture[Any] | State[Any]]) -> dict[str, State[Any]]:

@@ -10,7 +10,7 @@ from prefect import task
 from prefect.states import State
 from psycopg import sql
 
-from blocks.database import Connection, address, connect
+from blocks.database import Connection, address, connect, is_there
 from blocks.errors import SourceMissingError, TerminalError
 from blocks.resolving import resolve
 from tasks.cleaning.silver import refine
@@ -72,7 +72,7 @@ def empty_database(platform: str) -> None:
 
 
 def _truncate(connection: Connection, names: Sequence[str]) -> None:
-    listed = sql.SQL(", ").join(sql.Identifier(*name.split(".")) for name in names)
+    listed = sql.SQL(", ").join(map(tables.identifier, names))
     connection.execute(sql.SQL("TRUNCATE {}").format(listed))
 
 
@@ -153,7 +153,7 @@ def _plan(
 
 def _forget_build(connection: Connection) -> None:
     """Nothing counts as built: what is loaded again is as old as it was."""
-    if connection.execute("SELECT to_regclass('analytics.built_run_dates')").fetchone() != (None,):
+    if is_there(connection, "analytics.built_run_dates"):
         _truncate(connection, ["analytics.built_run_dates"])
 
 

@@ -14,7 +14,8 @@ from blocks.server import api
 from blocks.settings import settings
 from blocks.stores.local import LocalStore
 from tasks.entities.contracts import COMPLAINTS, ENTITIES
-from tasks.loading import locks
+from tasks.lake.bronze import MADE
+from tasks.loading import locks, tables
 
 # with what a killed writer left next to a file
 _DATED = re.compile(r"\w+/\w+/\.?(\d{4}-\d\d-\d\d)\.")
@@ -47,8 +48,7 @@ def bronze(before: date | None, resources: Resources, *, remove: bool) -> Old:
 
 def silver(before: date | None, resources: Resources, *, remove: bool) -> Old:
     """Silver, problems and rejects: they can be made again from bronze."""
-    layers = ("silver", "problems", "rejects")
-    folders = [f"{layer}/{entity}/" for layer in layers for entity in ENTITIES]
+    folders = [f"{layer}/{entity}/" for layer in MADE for entity in ENTITIES]
     return _lake(folders, before, resources, remove)
 
 
@@ -88,7 +88,7 @@ def rejected(before: date | None, resources: Resources, *, remove: bool) -> Old:
         for table in _REJECTED:
             if not is_there(connection, table):
                 continue  # nothing is loaded yet
-            name = sql.Identifier(*table.split("."))
+            name = tables.identifier(table)
             count = sql.SQL(
                 "SELECT count(*), coalesce(sum(pg_column_size(rejected.*)), 0)::bigint "
                 "FROM {} AS rejected WHERE run_date < %s"

@@ -15,7 +15,7 @@ from tasks.cleaning.duplicates import Duplicates, find_duplicates
 from tasks.cleaning.erased import without_people
 from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
-from tasks.lake.bronze import bronze_rows
+from tasks.lake.bronze import MADE, bronze_rows
 from tasks.lake.erasures import Erasures, remembered
 from tasks.lake.parquet import SLICE_ROWS, Spool, detached, reading, within, write_parquet
 
@@ -40,10 +40,7 @@ def refine(
     """
     started = time.perf_counter()
     lake = resources.lake
-    keys = {
-        folder: f"{folder}/{entity.name}/{bronze.run_date}.parquet"
-        for folder in ("silver", "problems", "rejects")
-    }
+    keys = {folder: f"{folder}/{entity.name}/{bronze.run_date}.parquet" for folder in MADE}
     source = _BronzeFile(entity, bronze, lake, remembered(resources))
     duplicates = find_duplicates(
         source.keys(), entity.key, [f.name for f in entity.fields], source.rows_of

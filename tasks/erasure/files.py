@@ -14,12 +14,11 @@ from blocks.stores.store import Store
 from tasks.cleaning.erased import of_erased, source_without_people, told_by
 from tasks.entities.contracts import ENTITIES
 from tasks.entities.model import Entity
-from tasks.lake.bronze import bronze_rows, manifest_of
+from tasks.lake.bronze import MADE, bronze_rows, manifest_of
 from tasks.lake.erasures import Erasures
 from tasks.lake.parquet import SLICE_ROWS, reading, scan, write_parquet
 from tasks.loading import locks
 
-_MADE = ("silver", "problems", "rejects")  # from bronze
 _DAY = re.compile(r"/\.?(\d{4}-\d\d-\d\d)\.")
 
 
@@ -45,7 +44,7 @@ def erase_files(static: Entity, erasures: Erasures, resources: Resources) -> Cou
     found: Counter[str] = Counter()
     for entity in (e for e in ENTITIES.values() if e is static or static in e.references.values()):
         bronze = _by_day(f"bronze/{entity.name}/", resources.lake)
-        made = [_by_day(f"{layer}/{entity.name}/", resources.lake) for layer in _MADE]
+        made = [_by_day(f"{layer}/{entity.name}/", resources.lake) for layer in MADE]
         for day in sorted({day for keys in (bronze, *made) for day in keys}):
             files = [key for key in bronze.get(day, ()) if key.endswith(".parquet")]
             rewrite = [key for key in files if _has_more_to_erase(entity, key, erasures, resources)]

@@ -63,16 +63,12 @@ def erase_rows(static: Entity, erasures: Erasures, resources: Resources) -> Coun
             found["quarantine.records"] = _erase_records(connection, static, erasures)
             found["ops.field_problems"] = _erase_problems(connection, static, erasures)
         for place in (*places, *_REJECTED):  # also after a call that was killed before it did
-            connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(_identifier(place)))
+            connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables.identifier(place)))
     return found
 
 
 def _referring(static: Entity) -> list[Entity]:
     return [e for e in ENTITIES.values() if static in e.references.values()]
-
-
-def _identifier(table: str) -> sql.Identifier:
-    return sql.Identifier(*table.split(".", 1))
 
 
 def _with_personal_columns(connection: Connection, static: Entity) -> dict[str, list[str]]:
@@ -101,7 +97,7 @@ def _erase_columns(
     connection: Connection, static: Entity, table: str, columns: list[str], erasures: Erasures
 ) -> int:
     parts = {
-        "table": _identifier(table),
+        "table": tables.identifier(table),
         "key": sql.Identifier(static.key),
         "columns": tables.names(columns),
         "nothing": sql.SQL(", ").join(

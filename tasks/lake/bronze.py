@@ -16,7 +16,9 @@ from blocks.stores.store import Store
 from tasks.entities.columns import match_columns
 from tasks.entities.model import Entity
 from tasks.entities.references import Bronze, Silver
-from tasks.lake.parquet import FileReplacedError, made_from, reading
+from tasks.lake.parquet import FileReplacedError, made_from, reading, scan
+
+MADE = ("silver", "problems", "rejects")  # folders of what is made from it
 
 
 def bronze_keys(entity: str, run_date: date, kept: str = "") -> tuple[str, str]:
@@ -124,15 +126,14 @@ def bronze_rows(entity: Entity, run_date: date, key: str, lake: Store) -> pl.Laz
 
     Raises SchemaDriftError; SourceUnreadableError for a damaged or foreign file.
     """
-    uri = lake.uri(key)
     with reading(lake, key):
-        scan = pl.scan_parquet(uri, storage_options=lake.storage_options, glob=False)
-        columns = scan.collect_schema()
+        rows = scan(lake, key)
+        columns = rows.collect_schema()
         if any(kind != pl.String for kind in columns.dtypes()):
             raise pl.exceptions.SchemaError("not all text")
     labels = columns.names()
     # by position: an extra column may be called as one of ours.
-    there = match_columns(entity, run_date, labels, uri).positions
+    there = match_columns(entity, run_date, labels, lake.uri(key)).positions
     found = {name: pl.col(labels[position]) for name, position in there.items()}
     missing = pl.lit(None, pl.String)
-    return scan.select(found.get(f.name, missing).alias(f.name) for f in entity.fields)
+    return rows.select(found.get(f.name, missing).alias(f.name) for f in entity.fields)

@@ -28,6 +28,11 @@ def conformed(entity: Entity) -> sql.Identifier:
     return sql.Identifier("conformed", entity.name)
 
 
+def identifier(table: str) -> sql.Identifier:
+    """A table by its name with its schema, such as those of `ALL`."""
+    return sql.Identifier(*table.split(".", 1))
+
+
 def day_name(entity_name: str, run_date: date) -> str:
     """Name of a day's table, in `staging` while it is built and in `conformed` as a partition.
 

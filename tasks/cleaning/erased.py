@@ -1,6 +1,6 @@
 """Rows of erased people: which they are, and what stays of them (docs/contract.md#erasure)."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 import polars as pl
@@ -39,12 +39,7 @@ def source_without_people(
     but for numbers of rows.
     """
     labels = rows.columns
-    places = match_columns(entity, run_date, labels, entity.name).positions
-    missing = pl.lit(None, pl.String)
-    raw = rows.select(
-        (pl.col(labels[places[f.name]]) if f.name in places else missing).alias(f.name)
-        for f in entity.fields
-    )
+    raw, places = _ours(entity, run_date, rows)
     kept, theirs = without_people(entity, raw, erasures)
     if theirs.is_empty():
         return rows, theirs
@@ -56,10 +51,32 @@ def source_without_people(
     ), theirs
 
 
-def told_by(entity: Entity, raw: pl.DataFrame, ids: Collection[str]) -> set[tuple[str, ...]]:
-    """Columns and values that rows of these keys have, by which one without a key is known."""
+def told_by_source(
+    entity: Entity, run_date: date, rows: pl.DataFrame, erasures: Erasures
+) -> set[tuple[str, ...]]:
+    """As `told_by`, of rows under the source's own labels."""
+    return told_by(entity, _ours(entity, run_date, rows)[0], erasures)
+
+
+def _ours(
+    entity: Entity, run_date: date, rows: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """A source's rows under our names for their columns, and the positions of these."""
+    places = match_columns(entity, run_date, rows.columns, entity.name).positions
+    missing = pl.lit(None, pl.String)
+    raw = rows.select(
+        (pl.col(rows.columns[places[f.name]]) if f.name in places else missing).alias(f.name)
+        for f in entity.fields
+    )
+    return raw, places
+
+
+def told_by(entity: Entity, raw: pl.DataFrame, erasures: Erasures) -> set[tuple[str, ...]]:
+    """Columns and values that rows with an erased key have: by these one without a key is known."""
+    if not entity.recognised_by or entity.name not in erasures.hashes:
+        return set()
     text = _stripped(entity, raw)
-    theirs = text.filter(pl.col(entity.key).is_in(list(ids)))
+    theirs = text.filter(_erased(text[entity.key], entity, erasures))
     found = (_told(entity, theirs, columns) for columns in entity.recognised_by)
     return {row for rows in found for row in rows if row}
 
@@ -89,9 +106,7 @@ def of_erased(entity: Entity, raw: pl.DataFrame, erasures: Erasures) -> pl.Serie
         return found
     keys = raw.select(rules.stripped(entity, column) for column in statics)
     for column, static in statics.items():
-        ids = keys[column].unique().drop_nulls().to_list()
-        erased = [i for i in ids if erasures.has(static.name, static.key, i)]
-        found = found.append(keys[column].is_in(erased).fill_null(False).arg_true())
+        found = found.append(_erased(keys[column], static, erasures).arg_true())
     if entity.key in statics:
         without_key = keys[entity.key].is_null().arg_true()
         lost = _stripped(entity, raw[without_key])
@@ -100,3 +115,10 @@ def of_erased(entity: Entity, raw: pl.DataFrame, erasures: Erasures) -> pl.Serie
             told = [bool(row and erasures.has(entity.name, *row)) for row in rows]
             found = found.append(without_key.filter(pl.Series(told, dtype=pl.Boolean)))
     return found.unique().sort()
+
+
+def _erased(keys: pl.Series, static: Entity, erasures: Erasures) -> pl.Series:
+    """Whether each key is an erased one's."""
+    ids = keys.unique().drop_nulls().to_list()
+    erased = [i for i in ids if erasures.has(static.name, static.key, i)]
+    return keys.is_in(erased).fill_null(False)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 
@@ -22,15 +22,15 @@ from tasks.loading import locks
 _DAY = re.compile(r"/\.?(\d{4}-\d\d-\d\d)\.")
 
 
-def told_in_files(entity: Entity, ids: Collection[str], lake: Store) -> set[tuple[str, ...]]:
-    """By what rows without a key are known to be of these people, as the bronze files have it."""
+def told_in_files(entity: Entity, erasures: Erasures, lake: Store) -> set[tuple[str, ...]]:
+    """By what rows without a key are known to be of erased people, as the bronze files have it."""
     found = set()
     for key in lake.keys(f"bronze/{entity.name}/"):
         if not key.endswith(".parquet"):
             continue
         with reading(lake, key):
             rows = bronze_rows(entity, _run_date(key), key, lake).collect()
-        found |= told_by(entity, rows, ids)
+        found |= told_by(entity, rows, erasures)
     return found
 
 

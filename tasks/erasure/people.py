@@ -16,13 +16,13 @@ from tasks.loading import locks
 def remember_people(static: Entity, ids: Collection[str], resources: Resources) -> None:
     """Remember the people with these ids in the lake: from here on no load takes them.
 
-    With them what rows without a key are known by, as lake and database still have it. Runs that
+    With them, and with all who are remembered, what rows without a key are known by, as lake and database still have it. Runs that
     load static data are waited for. Raises ConfigurationError where there is no key to do it with.
     """
     given = pl.DataFrame({static.key: list(ids)}, schema={static.key: pl.String()})
     keys = given.select(rules.stripped(static, static.key)).to_series().drop_nulls().to_list()
     with locks.held(resources.warehouse_dsn, "first run", wait=True):
-        remember(static.name, [(static.key, key) for key in keys], resources)
-        told = told_in_files(static, keys, resources.lake)
-        told |= told_in_rows(static, keys, resources)
+        erasures = remember(static.name, [(static.key, key) for key in keys], resources)
+        told = told_in_files(static, erasures, resources.lake)
+        told |= told_in_rows(static, erasures, resources)
         remember(static.name, told, resources)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -21,24 +21,23 @@ _ROWS = 50_000  # of quarantine, at a time
 _REJECTED = ("quarantine.records", "ops.field_problems")
 
 
-def told_in_rows(
-    entity: Entity, ids: Collection[str], resources: Resources
-) -> set[tuple[str, ...]]:
-    """By what rows without a key are known to be of these people, as the database has it."""
+def told_in_rows(entity: Entity, erasures: Erasures, resources: Resources) -> set[tuple[str, ...]]:
+    """By what rows without a key are known to be of erased people, as the database has it."""
     found: set[tuple[str, ...]] = set()
     with connect(resources.warehouse_dsn, purpose="erase") as connection:
         if not is_there(connection, f"conformed.{entity.name}"):
             return found
+        ids = _erased(_everybody(connection, entity), entity, erasures)
         for columns in entity.recognised_by:
             rows = connection.execute(
                 sql.SQL("SELECT {} FROM {} WHERE {} = ANY (%s)").format(
                     tables.names(columns), tables.conformed(entity), sql.Identifier(entity.key)
                 ),
-                [list(ids)],
+                [ids],
             )
             found |= {(*columns, *map(str, row)) for row in rows if None not in row}
         for _, records in _quarantined(connection, entity):
-            found |= told_by(entity, records, ids)
+            found |= told_by(entity, records, erasures)
     return found
 
 
@@ -112,6 +111,11 @@ def _erase_columns(
     return connection.execute(update.format(**parts), [erased]).rowcount
 
 
+def _everybody(connection: Connection, static: Entity) -> Any:
+    query = sql.SQL("SELECT {} FROM {}")
+    return connection.execute(query.format(sql.Identifier(static.key), tables.conformed(static)))
+
+
 def _erased(keys: Any, static: Entity, erasures: Erasures) -> list[str]:
     return [key for (key,) in keys if erasures.has(static.name, static.key, key)]
 
@@ -161,9 +165,7 @@ def _erase_problems(connection: Connection, static: Entity, erasures: Erasures) 
         "WHERE entity = %s AND record_key = ANY (%s) AND original_value <> ''",
         [static.name, _erased(keys, static, erasures)],
     ).rowcount
-    parts = {"key": sql.Identifier(static.key), "table": tables.conformed(static)}
-    everybody = connection.execute(sql.SQL("SELECT {key} FROM {table}").format(**parts))
-    people = _erased(everybody, static, erasures)
+    people = _erased(_everybody(connection, static), static, erasures)
     for entity in _referring(static):
         for field in (f for f, other in entity.references.items() if other is static):
             found += connection.execute(

@@ -64,10 +64,11 @@ def remember(entity: str, rows: Iterable[tuple[str, ...]], resources: Resources)
     key, before = resources.erasure_key, remembered(resources).hashes
     added = frozenset(_hash(key, entity, *row) for row in rows)
     hashes = before | {entity: before.get(entity, frozenset()) | added}
-    if hashes != before:
+    if added - before.get(entity, frozenset()):
         text = {_KEY: _hash(key, _KEY)} | {name: sorted(hashes[name]) for name in hashes}
         resources.lake.write(FILE, json.dumps(text, indent=2).encode())
-    return Erasures(hashes, key)
+        return Erasures(hashes, key)
+    return Erasures(before, key)
 
 
 def _hash(key: str, *parts: str) -> str:

@@ -12,19 +12,23 @@ import polars as pl
 from blocks.database import connect
 from blocks.resources import Resources
 from blocks.sheets import as_csv, is_sheet
-from tasks.cleaning.erased import source_without_people
+from tasks.cleaning.erased import source_without_people, told_by_source
 from tasks.entities.columns import match_columns
 from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import Entity, Table
 from tasks.entities.references import Bronze
 from tasks.lake.bronze import bronze_keys, keep_earlier
-from tasks.lake.erasures import remembered
+from tasks.lake.erasures import remember, remembered
 from tasks.lake.parquet import write_parquet
 from tasks.reading.csv_file import read_csv
 from tasks.reading.files import read_files
 from tasks.reading.shapes import find
 from tasks.reading.source import Source
 from tasks.reading.table import read_table
+
+
+class _LearnedError(Exception):
+    """A source has told by what else rows of erased people are known: it is read again."""
 
 
 def land(
@@ -48,6 +52,7 @@ def land(
         unexpected = match_columns(entity, run_date, source.labels, source.address).unexpected
         rows = erased = 0
         erasures = remembered(resources)
+        told: set[tuple[str, ...]] = set()
         schema = pl.Schema(dict.fromkeys(unique_labels(source.labels), pl.String()))
 
         def counted() -> Iterator[pl.DataFrame]:
@@ -56,14 +61,21 @@ def land(
                 rows += frame.height
                 if on_rows:
                     on_rows(frame.height)
+                told.update(told_by_source(entity, run_date, frame, erasures))
                 kept, theirs = source_without_people(entity, run_date, frame, erasures)
                 erased += theirs.len()
                 yield kept
 
-        with lake.writing(key) as uri:
-            write_parquet(counted(), schema, uri, lake)
-            keep_earlier(entity.name, run_date, lake, source.bytes.fingerprint)
-            lake.delete(manifest_key)
+        try:
+            with lake.writing(key) as uri:
+                write_parquet(counted(), schema, uri, lake)
+                # before the rows that tell it are gone.
+                if told and remember(entity.name, told, resources) != erasures:
+                    raise _LearnedError
+                keep_earlier(entity.name, run_date, lake, source.bytes.fingerprint)
+                lake.delete(manifest_key)
+        except _LearnedError:
+            return land(entity, run_date, resources, flow_run_id)
     manifest = {
         "entity": entity.name,
         "run_date": run_date.isoformat(),

@@ -1,5 +1,6 @@
 """Erasure by its stages, without Prefect: every place, and every moment to be cut short at."""
 
+import json
 import shutil
 from dataclasses import replace
 from itertools import count
@@ -18,6 +19,7 @@ from tasks.erasure.files import erase_files
 from tasks.erasure.people import remember_people
 from tasks.erasure.rows import erase_rows
 from tasks.lake.erasures import remembered
+from tasks.reading.land import land
 from tests.integration.by_hand import CHANNELS, load_all, load_landed, load_one
 from tests.integration.person import (
     FIRST,
@@ -91,6 +93,31 @@ def test_no_later_load_brings_them_back(loaded: Resources, tmp_path: Path) -> No
     assert found_in_files(lake(loaded)) == {}
     assert found_in_tables(loaded.warehouse_dsn) == {}
     assert sum(erase(loaded, ID).values()) == 0
+
+
+def test_what_a_later_source_tells_of_them_is_remembered(loaded: Resources, tmp_path: Path) -> None:
+    """Rows without a key, before and after the one with it that tells whose they are."""
+    erase(loaded, ID)
+    deliver(tmp_path / "source", loaded.warehouse_dsn, THIRD)
+    file = tmp_path / "source/customers/customers_dataset.csv"
+    head, _, rest = file.read_text().partition("\n")
+    file.write_text(
+        f"{head}\n,Ann zanzibar,F,1950-01-02,2024-05-06,,12 Wobble Street,\n{rest}"
+        "7,ann Zanzibar,F,1950-01-02,2024-05-06,ann.zeb.quack@gmail.com,,\n"
+        ",A. Zanzibar,F,,2024-05-06,ann.zeb.quack@@gmial.com,12 Wobble Street,\n"
+    )
+    heard: list[int] = []
+    land(CUSTOMERS, THIRD, loaded, on_rows=heard.append)
+    assert sum(heard) == 9
+    manifest = (lake(loaded) / f"bronze/customers/{THIRD}.manifest.json").read_text()
+    assert json.loads(manifest)["erased_rows"] == 7
+    load_one("customers", THIRD, loaded)
+    assert found_in_files(lake(loaded)) == {}
+    assert found_in_tables(loaded.warehouse_dsn) == {}
+    assert sum(erase(loaded, ID).values()) == 0
+    with psycopg.connect(loaded.warehouse_dsn) as connection:
+        of_stranger = "SELECT FROM quarantine.records WHERE record->>'email' = %s"
+        assert len(connection.execute(of_stranger, [STRANGER]).fetchall()) == 3
 
 
 def test_nobody_else_is_touched(loaded: Resources) -> None:

@@ -133,7 +133,7 @@ def test_what_tells_them_is_what_any_of_their_rows_had() -> None:
     raw = customers(
         [("7", "Zeb@X.com", "zeb", "soon", "f"), (" 7.0", "zeb", "Zeb", "1931-02-27", "")]
     )
-    assert told_by(CUSTOMERS, raw, ["7"]) == {
+    assert told_by(CUSTOMERS, raw, SEVEN) == {
         ("email", "zeb@x.com"),
         ("name", "date_of_birth", "Zeb", "1931-02-27"),
     }
@@ -141,6 +141,8 @@ def test_what_tells_them_is_what_any_of_their_rows_had() -> None:
 
 def test_people_are_added_and_the_file_says_nothing_of_them(tmp_path: Path) -> None:
     place = platform(tmp_path)
+    assert remember("customers", [], place).hashes == {}
+    assert list(tmp_path.iterdir()) == []
     assert remembered(replace(place, erasure_key=None)) == Erasures()  # nobody: no key is needed
     remember("customers", [("customer_id", "7")], place)
     remember("customers", [("email", "zeb@x.com")], place)

@@ -42,7 +42,7 @@ from tasks.load import load
 from tasks.outcome import concluded
 from tasks.publish import publish
 from tasks.set_up import cleanup_checkpoints, clear_staging, create_all_tables
-from tasks.slack import tell_of_failure
+from tasks.slack import post_failure
 from tasks.transform import transform
 from tasks.warehouse import run_dbt
 
@@ -51,8 +51,8 @@ from tasks.warehouse import run_dbt
     name="daily",
     flow_run_name=run_name,
     task_runner=CHOSEN,
-    on_failure=[end_held_back, tell_of_failure],
-    on_crashed=[tell_of_failure],
+    on_failure=[end_held_back, post_failure],
+    on_crashed=[post_failure],
 )
 async def daily(
     run_date: date | None = None,

@@ -24,7 +24,7 @@ from tasks.ingest import ingest
 from tasks.load import load
 from tasks.outcome import concluded
 from tasks.set_up import create_all_tables
-from tasks.slack import tell_of_failure
+from tasks.slack import post_failure
 from tasks.transform import transform
 
 
@@ -32,8 +32,8 @@ from tasks.transform import transform
     name="static_data",
     flow_run_name=run_name,
     task_runner=CHOSEN,
-    on_failure=[end_held_back, tell_of_failure],
-    on_crashed=[tell_of_failure],
+    on_failure=[end_held_back, post_failure],
+    on_crashed=[post_failure],
 )
 async def static_data(
     run_date: date | None = None,

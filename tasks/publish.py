@@ -59,7 +59,7 @@ async def publish(
         board.note(note)
     await asyncio.gather(_artifacts(report, days), asyncio.to_thread(_events, report))
     if not report.error:  # a failed run sends its own message, whatever ended it
-        await slack.tell_of_success(report, platform)
+        await slack.post_success(report, platform)
 
 
 def _load_type(steps: Mapping[str, State[Any]]) -> str:

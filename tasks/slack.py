@@ -18,19 +18,19 @@ from tasks.reporting.markdown import PATHS, Report
 MOST = 3  # sentences of a kind
 
 
-async def tell_of_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+async def post_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """A flow's hook for its failures and crashes, whatever brought them about."""
     if flow_run.parameters.get("within_daily"):  # the daily run says it
         return
     head = f"{flow_run.name} {str(state.name).lower()}"
     text = failure(head, await error_of(state), page_of(flow_run.id))
     platform = flow_run.parameters.get("platform", "local")
-    await _tell(platform, text, flow_run_logger(flow_run, flow))
+    await _post(platform, text, flow_run_logger(flow_run, flow))
 
 
-async def tell_of_success(report: Report, platform: str) -> None:
+async def post_success(report: Report, platform: str) -> None:
     """A completed daily run, if the platform asks to hear of those."""
-    await _tell(platform, success(report), get_run_logger(), success=True)
+    await _post(platform, success(report), get_run_logger(), success=True)
 
 
 def failure(head: str, error: RunFailedError, page: str | None) -> str:
@@ -72,7 +72,7 @@ def _one(said: list[str]) -> str:
     return " ".join(said[:MOST]) + more
 
 
-async def _tell(platform: str, text: str, logger: Any, *, success: bool = False) -> None:
+async def _post(platform: str, text: str, logger: Any, *, success: bool = False) -> None:
     try:
         resources = await asyncio.to_thread(resolve, platform)
         if resources.slack_url and (resources.slack_on_success or not success):

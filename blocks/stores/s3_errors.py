@@ -51,7 +51,7 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
         )
     if code in _NO_TRAILERS or status in (411, 501):
         return ConfigurationError(
-            f"The S3 server does not take a request as it was sent ({_told(code, status)}), most "
+            f"The S3 server does not take a request as it was sent ({_answer(code, status)}), most "
             "likely its checksum",
             where=where,
             todo="set AWS_REQUEST_CHECKSUM_CALCULATION=when_required (the default here), and take "
@@ -59,19 +59,19 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
         )
     if _BUSY.fullmatch(code) or status >= 500 or status == 429:
         return StoreUnavailableError(
-            f"S3 could not answer now ({_told(code, status)})",
+            f"S3 could not answer now ({_answer(code, status)})",
             where=where,
             todo="run again later: nothing was half written",
         )
     if _ELSEWHERE.fullmatch(code):
         return ConfigurationError(
-            f"The bucket is in another region than the requests went to ({_told(code, status)})",
+            f"The bucket is in another region than the requests went to ({_answer(code, status)})",
             where=where,
             todo="set AWS_DEFAULT_REGION, or the region in the platform block, to the bucket's",
         )
     if _REFUSED.fullmatch(code) or status in (401, 403):
         return ConfigurationError(
-            f"S3 refused access ({_told(code, status)}): the credentials are wrong, expired or "
+            f"S3 refused access ({_answer(code, status)}): the credentials are wrong, expired or "
             "lack the permission",
             where=where,
             todo="check the AWS_* variables or the platform block's AWS credentials, and that they "
@@ -79,13 +79,13 @@ def answered(code: str, status: int, where: str) -> CoreTelecomsError:
             "that does not exist when s3:ListBucket is not granted",
         )
     return TerminalError(
-        f"S3 rejected the request ({_told(code, status)})",
+        f"S3 rejected the request ({_answer(code, status)})",
         where=where,
         todo="check the address and the endpoint",
     )
 
 
-def _told(code: str, status: int) -> str:
+def _answer(code: str, status: int) -> str:
     return f"{status}" if code in ("", str(status)) else f"{code}, {status}"
 
 

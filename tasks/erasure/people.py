@@ -16,8 +16,9 @@ from tasks.loading import locks
 def remember_people(static: Entity, ids: Collection[str], resources: Resources) -> None:
     """Remember the people with these ids in the lake: from here on no load takes them.
 
-    With them, and with all who are remembered, what rows without a key are known by, as lake and database still have it. Runs that
-    load static data are waited for. Raises ConfigurationError where there is no key to do it with.
+    With them, and with all who are remembered, what rows without a key are known by, as lake and
+    database still have it. Runs that load static data are waited for. Raises ConfigurationError
+    where there is no key to do it with.
     """
     given = pl.DataFrame({static.key: list(ids)}, schema={static.key: pl.String()})
     keys = given.select(rules.stripped(static, static.key)).to_series().drop_nulls().to_list()

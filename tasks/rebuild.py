@@ -18,7 +18,7 @@ from tasks.entities.contracts import COMPLAINTS, ENTITIES, STATIC
 from tasks.entities.references import Loaded, ledger_columns
 from tasks.gate import empty_static_tables
 from tasks.lake.bronze import landed
-from tasks.lake.records import Record, read_records
+from tasks.lake.records import Record, read_records, unrecorded
 from tasks.loading import tables
 from tasks.loading.day import load_day
 from tasks.loading.static import load_static
@@ -33,6 +33,7 @@ class Plan:
     days: dict[date, list[Record]]
     done: Sequence[date]  # days that are there
     rejected: Sequence[Record]
+    unrecorded: Sequence[tuple[str, date]]  # bronze that no record is about: left out
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ def find_records(platform: str) -> Plan:
                 where=resources.lake.url,
                 todo="name the lake of the database that was lost",
             )
+        known = {record.entity for record in records if not record.rejected}
+        if lost := [static.name for static in STATIC if static.name not in known]:
+            raise SourceMissingError(
+                f"The lake has no record of a load of {' or '.join(lost)}: all complaints would be "
+                "orphans",
+                where=resources.lake.uri("loads/"),
+                todo="restore loads/ from a copy of the lake",
+            )
         empty = set(empty_static_tables(platform))
         with connect(resources.warehouse_dsn, purpose="rebuild") as connection:
             rows = connection.execute("SELECT entity, run_date, loaded_at FROM ops.ledger")
@@ -109,7 +118,12 @@ def find_records(platform: str) -> Plan:
                     todo="rebuild into an empty database; or, to remove what is there first: "
                     "python -m flows.rebuild --replace",
                 )
-            plan = _plan(records, loaded, tables.lost_days(connection))
+            plan = _plan(
+                records,
+                loaded,
+                tables.lost_days(connection),
+                unrecorded(resources.lake, records),
+            )
             if plan.static or plan.days:
                 _forget_build(connection)
         return plan
@@ -133,7 +147,10 @@ def _loaded(records: Sequence[Record], there: Mapping[tuple[str, date], datetime
 
 
 def _plan(
-    records: Sequence[Record], loaded: Sequence[Record], lost: Collection[tuple[str, date]]
+    records: Sequence[Record],
+    loaded: Sequence[Record],
+    lost: Collection[tuple[str, date]],
+    left_out: Sequence[tuple[str, date]],
 ) -> Plan:
     there = {(r.entity, r.at) for r in loaded if (r.entity, r.run_date) not in lost}
     loads = [record for record in records if not record.rejected]
@@ -148,6 +165,7 @@ def _plan(
         days=dict(sorted(days.items())),
         done=sorted(all_days - days.keys()),
         rejected=[record for record in records if record.rejected],
+        unrecorded=left_out,
     )
 
 
@@ -194,7 +212,14 @@ def counts(plan: Plan, ends: Mapping[date, State[Any]], played: Sequence[Again])
         said += f", {len(plan.done)} were already"
     if other := sum(not each.as_before for each in played):
         said += f"; {other} loads with other counts than before (the log says which)"
+    if plan.unrecorded:
+        said += f"; left out, for loads/ has no record of their bronze: {_named(plan.unrecorded)}"
     return said
+
+
+def _named(dates: Sequence[tuple[str, date]]) -> str:
+    first = ", ".join(f"{entity} of {day}" for entity, day in dates[:5])
+    return first + (f" and {len(dates) - 5} more" if len(dates) > 5 else "")
 
 
 @task(name="restore_rejections", task_run_name="restore_rejections", **OPTIONS)

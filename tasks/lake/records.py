@@ -5,7 +5,7 @@ It outlives the database: `flows.rebuild` plays the loads again.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -17,6 +17,7 @@ from tasks.entities.contracts import ENTITIES
 from tasks.lake.bronze import landed
 
 LOADED, REJECTED = ".loaded.json", ".rejected.json"
+_MANIFEST = r"bronze/(\w+)/(\d{4}-\d\d-\d\d)\.manifest\.json"
 _READERS = 16  # an object store answers many small questions at a time
 
 
@@ -29,6 +30,7 @@ class Record:
     at: datetime  # by the clock of the database
     row: Mapping[str, Any]
     rejected: bool = False
+    written: bool = True  # False: made up from bronze
 
     @property
     def fingerprint(self) -> str:
@@ -56,14 +58,23 @@ def read_records(lake: Store) -> list[Record]:
 
     Every load of customers and agents, since each may have brought rows; of a channel's day the
     last one; a rejection if it is the last word on its date. In a lake from before there were
-    records, all that is in bronze, by run date. Raises SourceUnreadableError.
+    records, all that is in bronze, by run date; also where a rebuild has begun to write them.
+    Raises SourceUnreadableError.
     """
     keys = list(_standing(lake.keys("loads/")))
-    if not keys:
-        return sorted(_from_bronze(lake), key=lambda record: record.at)
     with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(lambda key: _record(lake, key), keys)
-        return sorted(found, key=lambda record: record.at)
+        found = list(readers.map(lambda key: _record(lake, key), keys))
+    if all(record.at == _made_up(record.run_date) for record in found):
+        found += _from_bronze(lake, unrecorded(lake, found))
+    return sorted(found, key=lambda record: record.at)
+
+
+def unrecorded(lake: Store, records: Sequence[Record]) -> list[tuple[str, date]]:
+    """Entities and run dates of bronze that none of the records is about."""
+    known = {(record.entity, record.run_date) for record in records}
+    files = (re.fullmatch(_MANIFEST, key) for key in lake.keys("bronze/"))
+    there = {(found[1], date.fromisoformat(found[2])) for found in files if found}
+    return sorted(each for each in there - known if each[0] in ENTITIES)
 
 
 def _standing(keys: list[str]) -> Iterator[str]:
@@ -99,10 +110,12 @@ def _record(lake: Store, key: str) -> Record:
         ) from None
 
 
-def _from_bronze(lake: Store) -> Iterator[Record]:
-    for key in lake.keys("bronze/"):
-        found = re.fullmatch(r"bronze/(\w+)/(\d{4}-\d\d-\d\d)\.manifest\.json", key)
-        if found and found[1] in ENTITIES:
-            entity, run_date = found[1], date.fromisoformat(found[2])
-            row = {"bronze_fingerprint": landed(entity, run_date, lake).fingerprint}
-            yield Record(entity, run_date, datetime.combine(run_date, time.min, UTC), row)
+def _from_bronze(lake: Store, dates: Sequence[tuple[str, date]]) -> Iterator[Record]:
+    for entity, run_date in dates:
+        row = {"bronze_fingerprint": landed(entity, run_date, lake).fingerprint}
+        yield Record(entity, run_date, _made_up(run_date), row, written=False)
+
+
+def _made_up(run_date: date) -> datetime:
+    """When a date counts as loaded that has no record. No load begins at that microsecond."""
+    return datetime.combine(run_date, time.min, UTC)

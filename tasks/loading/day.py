@@ -76,13 +76,13 @@ def load_day(
                 "flow_run_id": flow_run_id or None,
                 "loaded_at": load_time(connection, again),
                 "static_as_of": as_of,
-                "recorded": again is not None,
+                "recorded": again is not None and again.written,
             }
             write_ledger(connection, loaded, silver, run)
             forget_rejection(connection, silver)
-        if not again:
-            with suppress(TransientError):  # it is published: the next run writes the record
-                record(connection, resources.lake)
+        with suppress(TransientError):  # it is published: the next run writes the record
+            record(connection, resources.lake)
+            if not again:
                 forget_kept(silver, resources.lake)
     return loaded
 

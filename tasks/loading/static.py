@@ -67,13 +67,12 @@ def load_static(
             run = {
                 "flow_run_id": flow_run_id or None,
                 "loaded_at": at,
-                "recorded": again is not None,
+                "recorded": again is not None and again.written,
             }
             write_ledger(connection, loaded, silver, run)
             forget_rejection(connection, silver)
-        if not again:
-            with suppress(TransientError):  # it is published: the next run writes the record
-                record(connection, resources.lake)
+        with suppress(TransientError):  # it is published: the next run writes the record
+            record(connection, resources.lake)
     return loaded
 
 

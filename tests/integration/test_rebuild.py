@@ -296,6 +296,55 @@ def test_customers_that_are_lost_hold_back_the_days(gone: Lost, without_dbt: Non
     assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
 
 
+def test_a_lake_without_records_gets_them(gone: Lost, without_dbt: None, tmp_path: Path) -> None:
+    """All of them, also when it is cut short; so the next rebuild has the same rows."""
+    loads = gone.home / "lake/loads"
+    shutil.move(loads, tmp_path)
+    bronze = gone.home / "lake/bronze"
+    file = bronze / f"call_logs/{DAYS[1]}.parquet"
+    file.rename(file.with_suffix(".away"))
+    try:
+        assert str(run().message).startswith(f"9 of 10 days loaded again; failed: {DAYS[1]}. ")
+        file.with_suffix(".away").rename(file)
+        assert run().message == "1 of 1 days loaded again, 9 were already."
+        there = {f"{f.parent.name}/{f.name[:10]}" for f in bronze.rglob("*.manifest.json")}
+        assert {f"{f.parent.parent.name}/{f.parent.name}" for f in loads.rglob("*.json")} == there
+        tables = all_tables(gone.dsn)
+        lose(gone.dsn)
+        assert run().message == "10 of 10 days loaded again."
+        assert not differing(loaded(all_tables(gone.dsn)), loaded(tables))
+    finally:
+        shutil.rmtree(loads)
+        shutil.move(tmp_path / "loads", loads)
+
+
+@pytest.mark.parametrize("name", ["customers", "agents"])
+def test_without_a_load_of_customers_or_agents_nothing_is_loaded(
+    gone: Lost, without_dbt: None, name: str, tmp_path: Path
+) -> None:
+    folder = gone.home / "lake/loads" / name
+    shutil.move(folder, tmp_path)
+    try:
+        said = f"find_records failed: The lake has no record of a load of {name}: all complaints "
+        assert said in str(run().message)
+    finally:
+        shutil.move(tmp_path / name, folder)
+
+
+def test_bronze_that_no_record_is_about_is_named(
+    gone: Lost, without_dbt: None, tmp_path: Path
+) -> None:
+    folder = gone.home / f"lake/loads/call_logs/{DAYS[4]}"
+    shutil.move(folder, tmp_path)
+    try:
+        assert run().message == (
+            "10 of 10 days loaded again; left out, for loads/ has no record of their bronze: "
+            f"call_logs of {DAYS[4]}."
+        )
+    finally:
+        shutil.move(tmp_path / folder.name, folder)
+
+
 def test_rows_that_are_not_the_lakes(gone: Lost, forker: Forker) -> None:
     """They are refused, and replaced by one who asks for it twice; also after a kill in between."""
     given: dict[str, Any] = {"environment": environment(gone), "replace": NO_DBT}

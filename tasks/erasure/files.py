@@ -4,11 +4,12 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import date
 
 import polars as pl
 
+from blocks.errors import SchemaDriftError, SourceUnreadableError
 from blocks.resources import Resources
 from blocks.stores.store import Store
 from tasks.cleaning.erased import of_erased, source_without_people, told_by
@@ -19,6 +20,7 @@ from tasks.lake.erasures import Erasures
 from tasks.lake.parquet import SLICE_ROWS, reading, scan, write_parquet
 from tasks.loading import locks
 
+_UNREADABLE = (SourceUnreadableError, SchemaDriftError)  # damaged, or not a file of ours
 _DAY = re.compile(r"/\.?(\d{4}-\d\d-\d\d)\.")
 
 
@@ -28,9 +30,9 @@ def told_in_files(entity: Entity, erasures: Erasures, lake: Store) -> set[tuple[
     for key in lake.keys(f"bronze/{entity.name}/"):
         if not key.endswith(".parquet"):
             continue
-        with reading(lake, key):
+        with suppress(*_UNREADABLE), reading(lake, key):  # erase_files names it
             rows = bronze_rows(entity, _run_date(key), key, lake).collect()
-        found |= told_by(entity, rows, erasures)
+            found |= told_by(entity, rows, erasures)
     return found
 
 
@@ -39,17 +41,27 @@ def erase_files(static: Entity, erasures: Erasures, resources: Resources) -> Cou
 
     In bronze these are rows. Of what is made from bronze, and of what killed runs left half
     written, whole files go. Killed, it is completed by another call. Whoever calls holds the lock
-    of runs that load static data; a run at work on a channel's day is waited for.
+    of runs that load static data; a run at work on a channel's day is waited for. Raises
+    SourceUnreadableError in the end for bronze files that can't be read.
     """
     found: Counter[str] = Counter()
+    unreadable: list[str] = []
     for entity in (e for e in ENTITIES.values() if e is static or static in e.references.values()):
         bronze = _by_day(f"bronze/{entity.name}/", resources.lake)
         made = [_by_day(f"{layer}/{entity.name}/", resources.lake) for layer in MADE]
         for day in sorted({day for keys in (bronze, *made) for day in keys}):
             files = [key for key in bronze.get(day, ()) if key.endswith(".parquet")]
-            rewrite = [key for key in files if _has_more_to_erase(entity, key, erasures, resources)]
+            rewrite, damaged = [], []
+            for key in files:
+                try:
+                    if _has_more_to_erase(entity, key, erasures, resources):
+                        rewrite.append(key)
+                except _UNREADABLE:
+                    damaged.append(key)
+            unreadable += damaged
             # without bronze nothing says whose rows they have.
-            drop = [key for keys in made for key in keys.get(day, ()) if rewrite or not files]
+            gone = rewrite or damaged or not files
+            drop = [key for keys in made for key in keys.get(day, ()) if gone]
             drop += [
                 k for keys in (bronze, *made) for k in keys.get(day, ()) if k.endswith("/part")
             ]
@@ -61,6 +73,15 @@ def erase_files(static: Entity, erasures: Erasures, resources: Resources) -> Cou
                     resources.lake.delete(key)
                 for key in rewrite:
                     found["bronze"] += _rewrite(entity, key, erasures, resources)
+    if unreadable:
+        raise SourceUnreadableError(
+            f"{len(unreadable)} bronze file{'s' * (len(unreadable) > 1)} can't be read, and may "
+            "have erased people; of the others' rows, and of files made from them, "
+            f"{found.total():,} are erased",
+            where=", ".join(map(resources.lake.uri, unreadable)),
+            todo="restore each from a copy of the lake, or delete it with its manifest and the "
+            "records of its load below loads/; then erase again, with the same ids",
+        )
     return found
 
 
@@ -81,9 +102,10 @@ def _alone(entity: Entity, day: date, resources: Resources) -> AbstractContextMa
 
 def _has_more_to_erase(entity: Entity, key: str, erasures: Erasures, resources: Resources) -> bool:
     day, lake = _run_date(key), resources.lake
+    ours = bronze_rows(entity, day, key, lake)
     if not entity.is_static:  # most of a channel's days have none of them: the keys tell
         with reading(lake, key):
-            keys = bronze_rows(entity, day, key, lake).select(entity.keys).collect()
+            keys = ours.select(entity.keys).collect()
         if of_erased(entity, keys, erasures).is_empty():
             return False
     return any(

@@ -123,6 +123,33 @@ def test_in_every_place_then_in_none(local: Path, database: str, sources: Path) 
     assert (code, sum(answer["erased"].values())) == (0, 0)
 
 
+def test_a_damaged_kept_file_is_named_and_can_be_given_up(
+    local: Path, database: str, sources: Path
+) -> None:
+    for day in (FIRST, SECOND):  # two deliveries of customers for one date
+        deliver(sources, database, day)
+        completed(daily(FIRST, refresh_static=True, return_state=True))
+    (manifest,) = local.glob("lake/bronze/customers/2025-11-20.*.manifest.json")
+    fingerprint = json.loads(manifest.read_text())["fingerprint"]
+    kept = manifest.with_name(manifest.name.replace(".manifest.json", ".parquet"))
+    kept.write_bytes(b"garbage")
+    code, answer = erase("--customer-id", ID, "--yes")
+    assert code == 1
+    assert str(kept) in json.dumps(answer)
+    assert nowhere(local, database)
+
+    manifest.unlink()
+    kept.unlink()
+    for record in local.glob("lake/loads/customers/2025-11-20/*"):
+        if json.loads(record.read_text())["bronze_fingerprint"] == fingerprint:
+            record.unlink()
+    code, answer = erase("--remembered", "--yes")
+    assert code == 0, answer
+    completed(rebuild(return_state=True))
+    completed(rebuild(replace=True, return_state=True))
+    assert nowhere(local, database)
+
+
 def nowhere(home: Path, database: str) -> bool:
     return not (found_in_files(home, *prefects()) | found_in_tables(database))
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from blocks.errors import ConfigurationError
+from blocks.errors import ConfigurationError, SourceUnreadableError
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
 from tasks.entities.contracts import CUSTOMERS
@@ -140,6 +140,35 @@ def test_nobody_else_is_touched(loaded: Resources) -> None:
         ).fetchall() == [("7", None, None), ("c0", "F", STRANGER)]
         of_stranger = "SELECT FROM quarantine.records WHERE record->>'email' = %s"
         assert len(connection.execute(of_stranger, [STRANGER]).fetchall()) == 2
+
+
+DAMAGE = [b"garbage", None, b"PAR1" + bytes(500) + b"PAR1"]  # None: cut off
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=["garbage", "cut off", "no footer"])
+@pytest.mark.parametrize("name", ["customers", "call_logs"])
+def test_a_damaged_file_is_named_and_stops_nothing_else(
+    loaded: Resources, tmp_path: Path, name: str, damage: bytes | None
+) -> None:
+    deliver(tmp_path / "source", loaded.warehouse_dsn, THIRD)
+    load_one("customers", FIRST, loaded)  # the delivery before is kept
+    files = (lake(loaded) / f"bronze/{name}").glob(f"{FIRST}.*parquet")
+    file = max(files, key=lambda path: len(path.name))
+    assert name == "call_logs" or file.name != f"{FIRST}.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-50] if damage is None else damage)
+    remember_people(CUSTOMERS, [ID], loaded)
+    with pytest.raises(SourceUnreadableError, match=r"1 bronze file .* [1-9]\d are") as raised:
+        erase_files(CUSTOMERS, remembered(loaded), loaded)
+    assert raised.value.where.endswith(str(file))
+    file.unlink()
+    assert found_in_files(lake(loaded)) == {}
+    assert not (lake(loaded) / f"silver/{name}/{FIRST}.parquet").exists()  # it may have them
+    erase_rows(CUSTOMERS, remembered(loaded), loaded)
+    assert found_in_tables(loaded.warehouse_dsn) == {}
+    file.write_bytes(whole)  # from a copy
+    assert erase(loaded, ID)["bronze"] > 0
+    assert found_in_files(lake(loaded)) == {}
 
 
 class _CutError(Exception):

@@ -36,7 +36,7 @@ def source_without_people(
     entity: Entity, run_date: date, rows: pl.DataFrame, erasures: Erasures
 ) -> tuple[pl.DataFrame, pl.Series]:
     """The same of rows under the source's own labels: what is outside the contract goes as well,
-    but for numbers of rows.
+    but for numbers of rows: whole numbers in a column of them.
     """
     labels = rows.columns
     raw, places = _ours(entity, run_date, rows)
@@ -44,11 +44,15 @@ def source_without_people(
     if theirs.is_empty():
         return rows, theirs
     ours = {labels[place]: kept[name] for name, place in places.items()}
-    return rows.with_columns(
-        ours[label].alias(label) if label in ours else rows[label].scatter(theirs, None)
-        for label in labels
-        if label in ours or not is_index(label)
-    ), theirs
+    left = []
+    for label in labels:
+        gone = theirs
+        if is_index(label):
+            number = rows[label][theirs].str.contains("^[0-9]+$")
+            gone = theirs.filter(~number.fill_null(True))
+        column = ours[label] if label in ours else rows[label].scatter(gone, None)
+        left.append(column.alias(label))
+    return rows.with_columns(left), theirs
 
 
 def told_by_source(

@@ -124,6 +124,18 @@ def test_a_source_loses_columns_outside_the_contract(tmp_path: Path) -> None:
     assert kept.row(1) == calls.row(1)
 
 
+def test_in_a_column_of_row_numbers_only_these_stay() -> None:
+    numbers = ["0", "12", "", None, "ask Zeb", "0199 777", "1\nZeb", "zeb@x.com", "3.0"]
+    rows = customers([("7", None, None, None, None)] * len(numbers))
+    rows = rows.with_columns(pl.Series("index", numbers), pl.Series("Unnamed: 0", numbers[::-1]))
+    kept, _ = source_without_people(CUSTOMERS, DAY, rows, SEVEN)
+    left = ["0", "12"] + [None] * (len(numbers) - 2)
+    assert [value or None for value in kept["index"]] == left
+    assert [value or None for value in kept["Unnamed: 0"]] == left[::-1]
+    again, _ = source_without_people(CUSTOMERS, DAY, kept, SEVEN)
+    assert again.equals(kept)
+
+
 def test_who_is_no_customer_is_not_touched() -> None:
     agents = pl.DataFrame({f.name: ["7"] for f in AGENTS.fields})
     assert without_people(AGENTS, agents, SEVEN)[0].equals(agents)

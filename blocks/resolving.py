@@ -72,6 +72,7 @@ def _local() -> Resources:
         samples=None if config.source_url else sources,
         sheet_credentials=service_account(config),
         erasure_key=config.erasure_key or _own_key(home / "erasure.key"),
+        erasure_key_file=None if config.erasure_key else home / "erasure.key",
         slack_url=config.slack_webhook_url,
         slack_on_success=config.slack_on_success,
     )

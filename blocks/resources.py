@@ -24,6 +24,7 @@ class Resources:
     samples: Path | None = None  # where sample sources are generated for each run date
     sheet_credentials: str | None = field(default=None, repr=False)  # service account, JSON
     erasure_key: str | None = field(default=None, repr=False)
+    erasure_key_file: Path | None = None  # where it is from, if from no setting
     slack_url: str | None = field(default=None, repr=False)
     slack_on_success: bool = False
     opened: Callable[[str], Store] = field(default=opened, repr=False)  # with its credentials

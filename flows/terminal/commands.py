@@ -174,9 +174,14 @@ def erase_command(argv: Sequence[str] | None = None) -> int:
         audits=False,
     )
     options.add_argument(
-        "--customer-id", action="append", default=[], metavar="ID", help="may be given repeatedly"
+        "--customer-id",
+        type=_id,
+        action="append",
+        default=[],
+        metavar="ID",
+        help="may be given repeatedly",
     )
-    options.add_argument("--file", type=_ids, default=[], help="a file of ids, one a line")
+    options.add_argument("--file", type=_ids, default=[], help="a UTF-8 file of ids, one a line")
     options.add_argument(
         "--remembered",
         action="store_true",
@@ -211,11 +216,21 @@ def erase_command(argv: Sequence[str] | None = None) -> int:
     return _run("flows.erase:erase", given, ("platform",), first=remember)
 
 
+def _id(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no id")
+    return text
+
+
 def _ids(text: str) -> list[str]:
     try:
-        lines = Path(text).read_text("utf-8").splitlines()
+        lines = Path(text).read_text("utf-8-sig").splitlines()
         return [line for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not UTF-8: write it as UTF-8, one id a line"
+        ) from None
+    except OSError as error:
         raise argparse.ArgumentTypeError(f"{text} can't be read ({type(error).__name__})") from None
 
 

@@ -38,7 +38,9 @@ def remembered(resources: Resources) -> Erasures:
             "The lake remembers erased people by "
             + ("another key than is set" if resources.erasure_key else "a key that is not set"),
             where=resources.lake.uri(FILE),
-            todo="set CORETELECOMS_ERASURE_KEY to the key that they were erased with, and register "
+            todo=f"restore the key that they were erased with in {resources.erasure_key_file}"
+            if resources.erasure_key_file
+            else "set CORETELECOMS_ERASURE_KEY to the key that they were erased with, and register "
             "the platform again",
         )
     return Erasures({name: frozenset(found[name]) for name in found}, resources.erasure_key)

@@ -161,11 +161,19 @@ def nowhere(home: Path, database: str) -> bool:
         (("--customer-id", "7", "--remembered", "--yes"), "or --remembered alone"),
         (("--file", "/no/such/file", "--yes"), "can't be read (FileNotFoundError)"),
         (("--customer-id", "7"), "it needs --yes"),
+        (("--customer-id", "  ", "--yes"), "'  ' is no id"),
+        (("--file", "UTF-16", "--yes"), "UTF-16 is not UTF-8: write it as UTF-8, one id a line"),
     ],
 )
 def test_options_that_cannot_be(
-    options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    options: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("UTF-16").write_text("1319\n", encoding="utf-16")
     with pytest.raises(SystemExit) as ended:
         erase_command(options)
     assert ended.value.code == 2

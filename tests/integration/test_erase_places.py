@@ -225,7 +225,7 @@ def test_after_a_restore_all_are_erased_again(loaded: Resources, tmp_path: Path)
     assert found_in_files(lake(loaded)) == {}
 
 
-def test_the_key(loaded: Resources) -> None:
+def test_the_key(loaded: Resources, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no key to remember"):
         remember_people(CUSTOMERS, [ID], replace(loaded, erasure_key=None))
     remember_people(CUSTOMERS, [" 7.00 "], loaded)
@@ -235,6 +235,11 @@ def test_the_key(loaded: Resources) -> None:
     for key, said in ((None, "a key that is not set"), ("another key, as long", "another key")):
         with pytest.raises(ConfigurationError, match=said):
             load_one("customers", SECOND, replace(loaded, erasure_key=key))
+    home = replace(loaded, erasure_key="another key, as long", erasure_key_file=tmp_path / "a.key")
+    with pytest.raises(ConfigurationError) as raised:
+        load_one("customers", SECOND, home)
+    assert str(tmp_path / "a.key") in raised.value.todo
+    assert "CORETELECOMS_ERASURE_KEY" not in raised.value.todo
     load_one("customers", SECOND, loaded)
     assert found_in_files(lake(loaded) / "silver/customers") == {
         f"{FIRST}.parquet": found_in_files(lake(loaded) / "silver/customers")[f"{FIRST}.parquet"]

@@ -48,6 +48,9 @@ def test_what_it_keeps_is_its_owners_alone(tmp_path: Path, database: str) -> Non
     assert {(home / name).stat().st_mode & 0o777 for name in names} == {0o700}
     key = (home / "erasure.key").read_text()
     assert len(key) == 64
+    where = "from blocks.resolving import resolve; print(resolve().erasure_key_file)"
+    for own, file in (({}, str(home / "erasure.key")), ({"CORETELECOMS_ERASURE_KEY": key}, "None")):
+        assert python(where, tmp_path, CORETELECOMS_WAREHOUSE_DSN=database, **own) == file
     assert (home / "erasure.key").stat().st_mode & 0o777 == 0o600
     (home / "lake").chmod(0o750)  # somebody lets others in
     python(

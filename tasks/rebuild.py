@@ -13,6 +13,8 @@ from psycopg import sql
 from blocks.database import Connection, address, connect, is_there
 from blocks.errors import SourceMissingError, TerminalError
 from blocks.resolving import resolve
+from blocks.resources import Resources
+from blocks.settings import settings
 from tasks.cleaning.silver import refine
 from tasks.entities.contracts import COMPLAINTS, ENTITIES, STATIC
 from tasks.entities.references import Loaded, ledger_columns
@@ -22,7 +24,10 @@ from tasks.lake.records import Record, read_records, unrecorded
 from tasks.loading import tables
 from tasks.loading.day import load_day
 from tasks.loading.static import load_static
+from tasks.loading.versions import versions
+from tasks.retention import first_kept
 from tasks.stage import OPTIONS, logger, stage
+from tasks.warehouse import PROJECT
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ def empty_database(platform: str) -> None:
     """Remove every row of ours; tables stay, with their grants and what was added to them.
 
     Customers and agents come last: a database with those and no ledger is one in which this was cut
-    short, and `find_records` refuses it.
+    short, and `find_records` refuses it. Raises TerminalError, before anything is removed, for what
+    others have built on tables that have to be emptied, dropped or built from nothing.
     """
     with (
         stage("empty_database"),
@@ -57,6 +63,7 @@ def empty_database(platform: str) -> None:
     ):
         conformed = [name for name in tables.ALL if name.startswith("conformed.")]
         others = [name for name in tables.ALL if name not in conformed]
+        _refuse_dependents(connection)
         _truncate(connection, others)
         # one by one: to drop thousands at once takes more locks than a server has room for.
         for (partition,) in connection.execute(
@@ -70,6 +77,44 @@ def empty_database(platform: str) -> None:
             connection.execute(sql.SQL("DROP TABLE {}").format(name))
         _truncate(connection, conformed)
         tables.clear_staging(connection)
+
+
+# a foreign key forbids TRUNCATE; DROP, and dbt's full refresh, would take views along, too.
+_DEPENDENTS = """
+    WITH parents AS (SELECT to_regclass(name)::oid AS oid FROM unnest(%(tables)s::text[]) AS name),
+    replaced AS (
+        SELECT inhrelid AS oid FROM pg_inherits JOIN parents ON parents.oid = inhparent
+        UNION
+        SELECT oid FROM pg_class
+        WHERE relnamespace = to_regnamespace('analytics') AND relname = ANY (%(models)s)
+          AND relkind = 'r'
+    ),
+    dependents AS (
+        SELECT conrelid AS oid FROM pg_constraint
+        WHERE contype = 'f' AND confrelid IN (TABLE parents UNION TABLE replaced)
+        UNION
+        SELECT ev_class FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
+        WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
+          AND refobjid IN (TABLE replaced)
+    )
+    SELECT format('%%s (owner %%s)', oid::regclass, pg_get_userbyid(relowner))
+    FROM dependents JOIN pg_class USING (oid)
+    WHERE oid NOT IN (TABLE parents UNION TABLE replaced) AND relpersistence <> 't'
+      AND NOT (relnamespace = to_regnamespace('analytics') AND relname = ANY (%(models)s))
+    ORDER BY 1
+"""
+
+
+def _refuse_dependents(connection: Connection) -> None:
+    models = [path.stem for path in (PROJECT / "models").rglob("*.sql")]
+    rows = connection.execute(_DEPENDENTS, {"tables": list(tables.ALL), "models": models})
+    if found := [name for (name,) in rows]:
+        raise TerminalError(
+            f"The tables can't be emptied and built again: {', '.join(found)} depends on them",
+            where=f"database {connection.info.dbname}",
+            todo="nothing was changed: ask the owner to drop it (of a table, its foreign key) and "
+            "to make it again afterwards; then run the rebuild again",
+        )
 
 
 def _truncate(connection: Connection, names: Sequence[str]) -> None:
@@ -121,12 +166,61 @@ def find_records(platform: str) -> Plan:
             plan = _plan(
                 records,
                 loaded,
-                tables.lost_days(connection),
+                _incomplete(connection, resources),
                 unrecorded(resources.lake, records),
             )
             if plan.static or plan.days:
                 _forget_build(connection)
         return plan
+
+
+# retention has removed what doesn't load of the dates before `kept`.
+_INCOMPLETE = """
+    SELECT entity, run_date FROM ops.ledger
+    LEFT JOIN (
+        SELECT entity, run_date, count(*) AS records FROM quarantine.records GROUP BY 1, 2
+    ) AS quarantined USING (entity, run_date)
+    LEFT JOIN (
+        SELECT entity, run_date, count(*) AS problems FROM ops.field_problems GROUP BY 1, 2
+    ) AS noted USING (entity, run_date)
+    WHERE run_date >= coalesce(%(kept)s, '-infinity'::date) AND (
+        coalesce(records, 0) <> missing_key + duplicate_key + orphan
+        OR coalesce(problems, 0) <> field_problems
+    )
+    ORDER BY 1, 2
+"""
+
+
+def _incomplete(connection: Connection, resources: Resources) -> set[tuple[str, date]]:
+    """Dates of complaints that have lost rows which their ledger counts: they are loaded again.
+
+    Raises TerminalError for customers and agents: their loads rest on each other.
+    """
+    kept = {"kept": first_kept(settings().keep_rejected)}
+    found = [
+        (entity, run_date)
+        for entity, run_date in connection.execute(_INCOMPLETE, kept)
+        if entity in ENTITIES
+    ]
+    lost = [f"{entity} of {day}" for entity, day in found if ENTITIES[entity].is_static]
+    for static in (static for static in STATIC if static.versioned):
+        query = sql.SQL(
+            "SELECT 1 FROM {table} WHERE NOT EXISTS "
+            "(SELECT FROM {versions} AS version WHERE version.{key} = {table}.{key}) LIMIT 1"
+        ).format(
+            table=tables.conformed(static),
+            versions=versions(static),
+            key=sql.Identifier(static.key),
+        )
+        if connection.execute(query).fetchone():
+            lost.append(f"conformed.{static.versions}")
+    if lost:
+        raise TerminalError(
+            f"Rows are lost of what the ledger counts: {', '.join(lost)}",
+            where=address(resources.warehouse_dsn),
+            todo="load everything again: python -m flows.rebuild --replace",
+        )
+    return {*found, *tables.lost_days(connection)}
 
 
 def _loaded(records: Sequence[Record], there: Mapping[tuple[str, date], datetime]) -> list[Record]:

@@ -296,6 +296,33 @@ def test_customers_that_are_lost_hold_back_the_days(gone: Lost, without_dbt: Non
     assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
 
 
+def test_rows_that_were_removed_are_loaded_again_or_named(gone: Lost, without_dbt: None) -> None:
+    """What doesn't load, of complaints and of customers; and people without a version."""
+    assert run().is_completed()
+
+    def remove(*statements: str) -> str:
+        with psycopg.connect(gone.dsn) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        return str(run().message)
+
+    said = remove(
+        f"DELETE FROM quarantine.records WHERE entity = 'call_logs' AND run_date = '{DAYS[6]}'",
+        f"DELETE FROM ops.field_problems WHERE entity = 'sm_complaints' AND run_date = '{DAYS[1]}'",
+    )
+    assert said == "2 of 2 days loaded again, 8 were already."
+    assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
+    said = remove(
+        "DELETE FROM conformed.customers_versions WHERE customer_id = "
+        "(SELECT min(customer_id) FROM conformed.customers)",
+        f"DELETE FROM ops.field_problems WHERE entity = 'customers' AND run_date = '{DAYS[5]}'",
+    )
+    lost = f"customers of {DAYS[5]}, conformed.customers_versions."
+    assert f"Rows are lost of what the ledger counts: {lost}" in said
+    assert run(replace=True).is_completed()
+    assert not differing(loaded(all_tables(gone.dsn)), loaded(gone.tables))
+
+
 def test_a_lake_without_records_gets_them(gone: Lost, without_dbt: None, tmp_path: Path) -> None:
     """All of them, also when it is cut short; so the next rebuild has the same rows."""
     loads = gone.home / "lake/loads"
@@ -403,6 +430,41 @@ def test_a_lake_of_nothing(local: Path, without_dbt: None) -> None:
     state = run()
     assert state.is_failed()
     assert "find_records failed: The lake has no record of a load." in str(state.message)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "name"),
+    [
+        ("TABLE crm.notes (customer_id text REFERENCES conformed.customers)", "crm.notes"),
+        ("VIEW crm.people AS SELECT * FROM analytics.dim_agents", "crm.people"),
+        ("MATERIALIZED VIEW crm.day AS SELECT * FROM conformed.call_logs_20251120", "crm.day"),
+    ],
+)
+def test_what_others_have_built_is_named_before_anything_is_removed(
+    local: Path, without_dbt: None, theirs: str, name: str
+) -> None:
+    dsn = resolve().warehouse_dsn
+    with connect(dsn) as connection:
+        create_all_tables(connection)
+        connection.execute(
+            """
+            CREATE TABLE conformed.call_logs_20251120
+                PARTITION OF conformed.call_logs FOR VALUES IN ('2025-11-20');
+            CREATE TABLE analytics.dim_agents (agent_id text);
+            CREATE SCHEMA crm;
+            INSERT INTO ops.field_problems VALUES ('agents', '2025-11-20', 'a', 'state', '?');
+            """
+        )
+        connection.execute("CREATE VIEW crm.all_calls AS SELECT * FROM conformed.call_logs")
+        connection.execute(sql.SQL("CREATE " + theirs))
+        (owner,) = connection.execute("SELECT current_user").fetchone() or ("",)
+    said = str(run(replace=True).message)
+    assert f"can't be emptied and built again: {name} (owner {owner}) depends on them" in said
+    with connect(dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM ops.field_problems").fetchone() == (1,)
+        assert connection.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()
+        connection.execute("DROP SCHEMA crm CASCADE")
+    assert "The lake has no record of a load" in str(run(replace=True).message)
 
 
 def test_what_a_run_that_died_left_unrecorded(resources: Resources) -> None:

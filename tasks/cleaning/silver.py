@@ -100,7 +100,8 @@ class _BronzeFile:
             raise TerminalError(
                 f"The bronze file holds {rows} rows, not the {bronze.rows} that were landed",
                 where=lake.uri(bronze.key),
-                todo="another run replaced it meanwhile: run this date again",
+                todo="another run replaced it meanwhile: run this date again; if it says so again, "
+                "the file is damaged: restore it from a copy of the lake",
             )
 
     def slices(self) -> Iterator[pl.DataFrame]:

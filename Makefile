@@ -7,7 +7,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help run check install test test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots chromium history clean tidy rebuild
+.PHONY: help run check install test test-long test-real lint format lock backfill psql server bench dbt dbt-docs commands screenshots chromium history clean tidy rebuild
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ install: .venv/dev ## install what work on the project needs: .venv with the loc
 ALL := -n logical --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
 test: .venv/dev ## run all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
+
+test-long: .venv/dev ## tests that take minutes more, and show more of what others show
+	$(BIN)/python -m pytest $(ALL) -m long
 
 test-real: .venv/dev .venv/spark ## tests on Debian's PostgreSQL and PgBouncer, and of what Spark writes
 	@test -x /usr/sbin/pgbouncer -a -d /usr/lib/postgresql || { $(AS_ROOT) apt-get update -qq && \

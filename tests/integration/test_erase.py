@@ -123,6 +123,7 @@ def test_in_every_place_then_in_none(local: Path, database: str, sources: Path) 
     assert (code, sum(answer["erased"].values())) == (0, 0)
 
 
+@pytest.mark.long  # test_erase_places has the stage
 def test_a_damaged_kept_file_is_named_and_can_be_given_up(
     local: Path, database: str, sources: Path
 ) -> None:

@@ -64,7 +64,7 @@ def test_a_day_from_s3(platform: str, s3: S3, monkeypatch: pytest.MonkeyPatch) -
     """As far as dbt, which gets the address of the tables, password included."""
     passed: dict[str, str] = {}
 
-    def build(resources: Resources) -> warehouse.Built:
+    def build(resources: Resources, full_refresh: bool) -> warehouse.Built:
         passed.update(warehouse.environment(resources.warehouse_dsn))
         return nothing()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,6 +37,20 @@ QUICK = {
     "flows.terminal.silence:IDLE_SECONDS": "tests.integration.test_prefect_away:ASK",
 }
 ASK = 0.3
+
+
+def rows(moments: dict[str, Kill], always: set[tuple[str, str]]) -> list[Any]:
+    """Each moment with both lengths; what isn't always run is `long`."""
+    return [
+        pytest.param(
+            kill,
+            length == "for good",
+            id=f"{name}, {length}",
+            marks=() if (name, length) in always else pytest.mark.long,
+        )
+        for name, kill in moments.items()
+        for length in ("a second", "for good")
+    ]
 
 
 def moment(function: str, of: str = "", when: str = "before") -> Kill:
@@ -98,8 +113,13 @@ def behind(server_behind: Behind) -> Iterator[Behind]:
     server_behind.door.open()
 
 
-@pytest.mark.parametrize("kill", FIRST_RUNS.values(), ids=FIRST_RUNS)
-@pytest.mark.parametrize("for_good", [False, True], ids=["a second", "for good"])
+@pytest.mark.parametrize(
+    ("kill", "for_good"),
+    rows(
+        FIRST_RUNS,
+        {("before the Variable is set", "for good"), ("before the static path", "a second")},
+    ),
+)
 def test_a_first_run(
     daily_runs: DailyRuns, behind: Behind, kill: Kill, for_good: bool, tmp_path: Path
 ) -> None:
@@ -118,8 +138,9 @@ def test_a_first_run(
         assert Variable.get(FIRST_RUN) == "false"
 
 
-@pytest.mark.parametrize("kill", LATER_RUNS.values(), ids=LATER_RUNS)
-@pytest.mark.parametrize("for_good", [False, True], ids=["a second", "for good"])
+@pytest.mark.parametrize(
+    ("kill", "for_good"), rows(LATER_RUNS, {("while complaints load", "for good")})
+)
 def test_a_later_run(daily_runs: DailyRuns, behind: Behind, kill: Kill, for_good: bool) -> None:
     """Tasks need no server: all that there is to load is in whether it comes back or not."""
     Variable.set(FIRST_RUN, "false", overwrite=True)

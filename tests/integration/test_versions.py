@@ -139,7 +139,7 @@ def test_only_versions_of_whom_a_load_changes_are_written(resources: Resources) 
 
 # as dbt made them, without its other columns
 SNAPSHOT = """
-    CREATE SCHEMA analytics;
+    CREATE SCHEMA IF NOT EXISTS analytics;
     CREATE TABLE analytics.snap_customers (
         customer_id text, address text, zip_code text, state_code text, state text,
         run_date date, dbt_valid_from timestamptz, dbt_valid_to timestamptz

@@ -223,7 +223,11 @@ def test_profile_holds_nothing_but_env_vars() -> None:
     written_out = {
         name: value for name, value in output.items() if not re.match(r"\{\{ env_var\(", str(value))
     }
-    assert written_out == {"type": "postgres", "connect_timeout": 10}
+    assert written_out == {
+        "type": "postgres",
+        "connect_timeout": 10,
+        "application_name": "coretelecoms dbt",  # by which a wait's message knows its sessions
+    }
     assert "DBT_ENV_SECRET_" in output["password"]
 
 

@@ -29,9 +29,9 @@ rebuild: .venv/run ## load a lost database again from the lake; ARGS="--replace"
 
 install: .venv/dev ## install what work on the project needs: .venv with the locked requirements
 
-# some tests run in one process; all of them in one a core, up to three, each with a PostgreSQL and
-# a Prefect server of its own.
-ALL := -n logical --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
+# some tests run in one process; all of them in four, each with a PostgreSQL and a Prefect server of
+# its own: many of them wait for a server or a clock, so two cores serve four.
+ALL := -n 4 --dist loadgroup --no-loadscope-reorder
 test: .venv/dev ## run all tests, or some: ARGS="tests/unit -k cleaning"
 	$(BIN)/python -m pytest $(or $(ARGS),$(ALL))
 

@@ -4,7 +4,7 @@
 # One would guess: two columns that get the same name are an error, and "customer ID" and
 # "customeR iD" get the same one.
 # What is so: "Call ID", "call_id" and "CALL-ID" all become call_id, and of each row only the last value
-# is kept, without a word. "customeR iD" becomes custome_r_i_d, a second column beside customer_id.
+# is kept, without a word. "customeR iD" becomes custome_r_i_d, a second column next to customer_id.
 # For a pipeline: rename odd headers before dlt sees them, and refuse two that come out alike.
 #
 # Seen (Python 3.11, 2026-11-28):

@@ -91,7 +91,7 @@ async def backfill(
 
 
 async def _day(day: date, platform: str, refresh_static: bool, accept: bool) -> State[Any]:
-    """How the day's run ended, or why it could not begin: that is one day's mishap."""
+    """How the day's run ended, or why it could not begin: only that day failed."""
     try:
         return await daily(day, platform, refresh_static, accept, return_state=True)
     except Exception as error:

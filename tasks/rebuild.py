@@ -16,13 +16,14 @@ from blocks.resolving import resolve
 from blocks.resources import Resources
 from blocks.settings import settings
 from tasks.cleaning.silver import refine
-from tasks.entities.contracts import COMPLAINTS, ENTITIES, STATIC
+from tasks.entities.contracts import ENTITIES, STATIC
 from tasks.entities.references import Loaded, ledger_columns
 from tasks.gate import empty_static_tables
 from tasks.lake.bronze import landed
 from tasks.lake.records import Record, read_records, unrecorded
 from tasks.loading import tables
 from tasks.loading.day import load_day
+from tasks.loading.emptying import empty_all_tables, truncate
 from tasks.loading.static import load_static
 from tasks.loading.versions import versions
 from tasks.retention import first_kept
@@ -53,73 +54,13 @@ class Again:
 def empty_database(platform: str) -> None:
     """Remove every row of ours; tables stay, with their grants and what was added to them.
 
-    Customers and agents come last: a database with those and no ledger is one in which this was cut
-    short, and `find_records` refuses it. Raises TerminalError, before anything is removed, for what
-    others have built on tables that have to be emptied, dropped or built from nothing.
+    Raises TerminalError, before anything is removed, for what others have built on them.
     """
     with (
         stage("empty_database"),
         connect(resolve(platform).warehouse_dsn, autocommit=True, purpose="rebuild") as connection,
     ):
-        conformed = [name for name in tables.ALL if name.startswith("conformed.")]
-        others = [name for name in tables.ALL if name not in conformed]
-        _refuse_dependents(connection)
-        _truncate(connection, others)
-        # one by one: to drop thousands at once takes more locks than a server has room for.
-        for (partition,) in connection.execute(
-            """
-            SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-            WHERE inhparent = ANY (%s::regclass[])
-            """,
-            [[f"conformed.{entity.name}" for entity in COMPLAINTS]],
-        ).fetchall():
-            name = sql.Identifier("conformed", partition)
-            connection.execute(sql.SQL("DROP TABLE {}").format(name))
-        _truncate(connection, conformed)
-        tables.clear_staging(connection)
-
-
-# a foreign key forbids TRUNCATE; DROP, and dbt's full refresh, would take views along, too.
-_DEPENDENTS = """
-    WITH parents AS (SELECT to_regclass(name)::oid AS oid FROM unnest(%(tables)s::text[]) AS name),
-    replaced AS (
-        SELECT inhrelid AS oid FROM pg_inherits JOIN parents ON parents.oid = inhparent
-        UNION
-        SELECT oid FROM pg_class
-        WHERE relnamespace = to_regnamespace('analytics') AND relname = ANY (%(models)s)
-          AND relkind = 'r'
-    ),
-    dependents AS (
-        SELECT conrelid AS oid FROM pg_constraint
-        WHERE contype = 'f' AND confrelid IN (TABLE parents UNION TABLE replaced)
-        UNION
-        SELECT ev_class FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
-        WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
-          AND refobjid IN (TABLE replaced)
-    )
-    SELECT format('%%s (owner %%s)', oid::regclass, pg_get_userbyid(relowner))
-    FROM dependents JOIN pg_class USING (oid)
-    WHERE oid NOT IN (TABLE parents UNION TABLE replaced) AND relpersistence <> 't'
-      AND NOT (relnamespace = to_regnamespace('analytics') AND relname = ANY (%(models)s))
-    ORDER BY 1
-"""
-
-
-def _refuse_dependents(connection: Connection) -> None:
-    models = [path.stem for path in (PROJECT / "models").rglob("*.sql")]
-    rows = connection.execute(_DEPENDENTS, {"tables": list(tables.ALL), "models": models})
-    if found := [name for (name,) in rows]:
-        raise TerminalError(
-            f"The tables can't be emptied and built again: {', '.join(found)} depends on them",
-            where=f"database {connection.info.dbname}",
-            todo="nothing was changed: ask the owner to drop it (of a table, its foreign key) and "
-            "to make it again afterwards; then run the rebuild again",
-        )
-
-
-def _truncate(connection: Connection, names: Sequence[str]) -> None:
-    listed = sql.SQL(", ").join(map(tables.identifier, names))
-    connection.execute(sql.SQL("TRUNCATE {}").format(listed))
+        empty_all_tables(connection, [path.stem for path in (PROJECT / "models").rglob("*.sql")])
 
 
 @task(name="find_records", task_run_name="find_records", **OPTIONS)
@@ -266,7 +207,7 @@ def _plan(
 def _forget_build(connection: Connection) -> None:
     """Nothing counts as built: what is loaded again is as old as it was."""
     if is_there(connection, "analytics.built_run_dates"):
-        _truncate(connection, ["analytics.built_run_dates"])
+        truncate(connection, ["analytics.built_run_dates"])
 
 
 @task(name="load_again", **OPTIONS)

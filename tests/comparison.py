@@ -31,7 +31,7 @@ WEB_FORMS = "web_form_request_{day:%Y_%m_%d}"
 STAMPS = {"run_date", "first_loaded_at", "last_changed_at"}
 
 
-def start_afresh(resources: Resources) -> None:
+def start_empty(resources: Resources) -> None:
     """Empty conformed tables, quarantine and ledger."""
     with psycopg.connect(resources.warehouse_dsn) as connection:
         connection.execute("DROP SCHEMA IF EXISTS conformed, staging, quarantine, ops CASCADE")

@@ -15,7 +15,7 @@ from tasks.loading.day import load_day
 from tasks.loading.static import load_static
 from tasks.reading.land import land
 from tests import oracle
-from tests.comparison import same, start_afresh, stored
+from tests.comparison import same, start_empty, stored
 from tests.oracle import Outcome
 
 DAY = date(2025, 11, 20)
@@ -65,7 +65,7 @@ EXPECTED = oracle.interpret("call_logs", PLAIN, KNOWN_CUSTOMERS, KNOWN_AGENTS)
 
 def know(resources: Resources) -> Resources:
     """Fill the database with the customers and agents."""
-    start_afresh(resources)
+    start_empty(resources)
     for entity, keys in ((CUSTOMERS, KNOWN_CUSTOMERS), (AGENTS, KNOWN_AGENTS)):
         labels = [f.source_label for f in entity.fields]
         text = "\n".join([",".join(labels), *(key + "," * (len(labels) - 1) for key in keys)])

@@ -1,6 +1,6 @@
 {% macro identify_rows() %}
     {#- Where a publication takes all tables (Debezium, Airbyte, Fivetran), PostgreSQL deletes and
-        updates no row that it can't identify: tables without a primary key are told to use all
+        updates no row that it can't identify: a table without a primary key is identified by all
         columns. That costs nothing unless changes are decoded (wal_level = logical). A DBA's own
         choice stays. -#}
     do $$

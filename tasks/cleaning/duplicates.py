@@ -34,10 +34,10 @@ def find_duplicates(
     """
     candidates = _repeated([_fingerprints(part) for part in keys])
     buckets = candidates.len() // HELD_ROWS + 1
-    exact = _beside(rows_of(candidates, columns), columns, "first", buckets)
+    exact = _all_but_one(rows_of(candidates, columns), columns, "first", buckets)
     others = candidates.filter(~candidates.is_in(exact.implode())) if exact.len() else candidates
     with_key = (frame.drop_nulls(key) for frame in rows_of(others, [key]))
-    superseded = _beside(with_key, [key], "last", buckets)
+    superseded = _all_but_one(with_key, [key], "last", buckets)
     return Duplicates(exact, superseded)
 
 
@@ -66,7 +66,7 @@ def _repeated(parts: list[pl.Series]) -> pl.Series:
     return pl.concat(found).sort().alias("row")
 
 
-def _beside(
+def _all_but_one(
     frames: Iterator[pl.DataFrame],
     columns: Sequence[str],
     keep: Literal["first", "last"],

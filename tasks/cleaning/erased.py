@@ -55,11 +55,11 @@ def source_without_people(
     return rows.with_columns(left), theirs
 
 
-def told_by_source(
+def source_identifying_values(
     entity: Entity, run_date: date, rows: pl.DataFrame, erasures: Erasures
 ) -> set[tuple[str, ...]]:
-    """As `told_by`, of rows under the source's own labels."""
-    return told_by(entity, _ours(entity, run_date, rows)[0], erasures)
+    """As `identifying_values`, of rows under the source's own labels."""
+    return identifying_values(entity, _ours(entity, run_date, rows)[0], erasures)
 
 
 def _ours(
@@ -75,13 +75,15 @@ def _ours(
     return raw, places
 
 
-def told_by(entity: Entity, raw: pl.DataFrame, erasures: Erasures) -> set[tuple[str, ...]]:
+def identifying_values(
+    entity: Entity, raw: pl.DataFrame, erasures: Erasures
+) -> set[tuple[str, ...]]:
     """Columns and values that rows with an erased key have: by these one without a key is known."""
     if not entity.recognised_by or entity.name not in erasures.hashes:
         return set()
     text = _stripped(entity, raw)
     theirs = text.filter(_erased(text[entity.key], entity, erasures))
-    found = (_told(entity, theirs, columns) for columns in entity.recognised_by)
+    found = (_values_of(entity, theirs, columns) for columns in entity.recognised_by)
     return {row for rows in found for row in rows if row}
 
 
@@ -89,7 +91,7 @@ def _stripped(entity: Entity, raw: pl.DataFrame) -> pl.DataFrame:
     return raw.select(rules.stripped(entity, f.name) for f in entity.fields)
 
 
-def _told(
+def _values_of(
     entity: Entity, text: pl.DataFrame, columns: Iterable[str]
 ) -> Iterator[tuple[str, ...] | None]:
     """For each row these columns and their cleaned values; None where one is missing."""
@@ -115,9 +117,9 @@ def of_erased(entity: Entity, raw: pl.DataFrame, erasures: Erasures) -> pl.Serie
         without_key = keys[entity.key].is_null().arg_true()
         lost = _stripped(entity, raw[without_key])
         for columns in entity.recognised_by:
-            rows = _told(entity, lost, columns)
-            told = [bool(row and erasures.has(entity.name, *row)) for row in rows]
-            found = found.append(without_key.filter(pl.Series(told, dtype=pl.Boolean)))
+            rows = _values_of(entity, lost, columns)
+            erased = [bool(row and erasures.has(entity.name, *row)) for row in rows]
+            found = found.append(without_key.filter(pl.Series(erased, dtype=pl.Boolean)))
     return found.unique().sort()
 
 

@@ -6,13 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import date
+from typing import Any
 
 import polars as pl
 
 from blocks.errors import SchemaDriftError, SourceUnreadableError
 from blocks.resources import Resources
 from blocks.stores.store import Store
-from tasks.cleaning.erased import of_erased, source_without_people, told_by
+from tasks.cleaning.erased import identifying_values, of_erased, source_without_people
 from tasks.entities.contracts import ENTITIES
 from tasks.entities.model import Entity
 from tasks.lake.bronze import MADE, bronze_rows, manifest_of
@@ -24,7 +25,9 @@ _UNREADABLE = (SourceUnreadableError, SchemaDriftError)  # damaged, or not a fil
 _DAY = re.compile(r"/\.?(\d{4}-\d\d-\d\d)\.")
 
 
-def told_in_files(entity: Entity, erasures: Erasures, lake: Store) -> set[tuple[str, ...]]:
+def identifying_values_in_files(
+    entity: Entity, erasures: Erasures, lake: Store
+) -> set[tuple[str, ...]]:
     """By what rows without a key are known to be of erased people, as the bronze files have it."""
     found = set()
     for key in lake.keys(f"bronze/{entity.name}/"):
@@ -32,7 +35,7 @@ def told_in_files(entity: Entity, erasures: Erasures, lake: Store) -> set[tuple[
             continue
         with suppress(*_UNREADABLE), reading(lake, key):  # erase_files names it
             rows = bronze_rows(entity, _run_date(key), key, lake).collect()
-            found |= told_by(entity, rows, erasures)
+            found |= identifying_values(entity, rows, erasures)
     return found
 
 
@@ -55,6 +58,7 @@ def erase_files(static: Entity, erasures: Erasures, resources: Resources) -> Cou
             for key in files:
                 try:
                     if _has_more_to_erase(entity, key, erasures, resources):
+                        _manifest(resources.lake, key)
                         rewrite.append(key)
                 except _UNREADABLE:
                     damaged.append(key)
@@ -130,10 +134,20 @@ def _rewrite(entity: Entity, key: str, erasures: Erasures, resources: Resources)
 
     with lake.writing(key) as uri:
         write_parquet(kept(), schema, uri, lake)
-        if manifest := lake.read(manifest_of(key)):
-            said = json.loads(manifest) | {"erased_rows": erased}
+        if said := _manifest(lake, key):
+            said["erased_rows"] = erased
             lake.write(manifest_of(key), json.dumps(said, indent=2, ensure_ascii=False).encode())
     return changed
+
+
+def _manifest(lake: Store, key: str) -> dict[str, Any]:
+    """What a bronze file's manifest says, nothing without one. Raises SourceUnreadableError."""
+    try:
+        return {**json.loads(lake.read(manifest_of(key)) or b"{}")}
+    except (ValueError, TypeError):
+        raise SourceUnreadableError(
+            "The manifest is not what we wrote", where=lake.uri(manifest_of(key))
+        ) from None
 
 
 def _slices(lake: Store, key: str) -> Iterator[pl.DataFrame]:

@@ -7,8 +7,8 @@ import polars as pl
 from blocks.resources import Resources
 from tasks.cleaning import rules
 from tasks.entities.model import Entity
-from tasks.erasure.files import told_in_files
-from tasks.erasure.rows import told_in_rows
+from tasks.erasure.files import identifying_values_in_files
+from tasks.erasure.rows import identifying_values_in_rows
 from tasks.lake.erasures import remember
 from tasks.loading import locks
 
@@ -24,6 +24,6 @@ def remember_people(static: Entity, ids: Collection[str], resources: Resources) 
     keys = given.select(rules.stripped(static, static.key)).to_series().drop_nulls().to_list()
     with locks.held(resources.warehouse_dsn, "first run", wait=True):
         erasures = remember(static.name, [(static.key, key) for key in keys], resources)
-        told = told_in_files(static, erasures, resources.lake)
-        told |= told_in_rows(static, erasures, resources)
-        remember(static.name, told, resources)
+        identities = identifying_values_in_files(static, erasures, resources.lake)
+        identities |= identifying_values_in_rows(static, erasures, resources)
+        remember(static.name, identities, resources)

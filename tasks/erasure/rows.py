@@ -11,17 +11,18 @@ from psycopg import sql
 
 from blocks.database import Connection, connect, is_there
 from blocks.resources import Resources
-from tasks.cleaning.erased import told_by, without_people
+from tasks.cleaning.erased import identifying_values, without_people
 from tasks.entities.contracts import ENTITIES
 from tasks.entities.model import Entity
 from tasks.lake.erasures import Erasures
 from tasks.loading import locks, tables
 
 _ROWS = 50_000  # of quarantine, at a time
-_REJECTED = ("quarantine.records", "ops.field_problems")
 
 
-def told_in_rows(entity: Entity, erasures: Erasures, resources: Resources) -> set[tuple[str, ...]]:
+def identifying_values_in_rows(
+    entity: Entity, erasures: Erasures, resources: Resources
+) -> set[tuple[str, ...]]:
     """By what rows without a key are known to be of erased people, as the database has it."""
     found: set[tuple[str, ...]] = set()
     with connect(resources.warehouse_dsn, purpose="erase") as connection:
@@ -37,7 +38,7 @@ def told_in_rows(entity: Entity, erasures: Erasures, resources: Resources) -> se
             )
             found |= {(*columns, *map(str, row)) for row in rows if None not in row}
         for _, records in _quarantined(connection, entity):
-            found |= told_by(entity, records, erasures)
+            found |= identifying_values(entity, records, erasures)
     return found
 
 
@@ -61,9 +62,31 @@ def erase_rows(static: Entity, erasures: Erasures, resources: Resources) -> Coun
                 found[place] = _erase_columns(connection, static, place, columns, erasures)
             found["quarantine.records"] = _erase_records(connection, static, erasures)
             found["ops.field_problems"] = _erase_problems(connection, static, erasures)
-        for place in (*places, *_REJECTED):  # also after a call that was killed before it did
+        for place in (*places, *_A_ROW):  # also after a call that was killed before it did
             connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables.identifier(place)))
+        _forget_statistics_of_empty(connection)
     return found
+
+
+# of a table without a row ANALYZE keeps the statistics, which have values of rows that are gone.
+_A_ROW = {
+    "quarantine.records": """
+        INSERT INTO quarantine.records (entity, run_date, issue, reason, record)
+        VALUES ('', 'epoch', 'orphan', '', '{}')
+    """,
+    "ops.field_problems": "INSERT INTO ops.field_problems VALUES ('', 'epoch', '', '', '')",
+}
+
+
+def _forget_statistics_of_empty(connection: Connection) -> None:
+    for place, insert in _A_ROW.items():
+        table = tables.identifier(place)
+        with connection.transaction():  # nobody else sees the row
+            there = sql.SQL("SELECT FROM {} LIMIT 1").format(table)
+            if connection.execute(there).fetchone() is None:
+                connection.execute(insert)
+                connection.execute(sql.SQL("ANALYZE {}").format(table))
+                connection.execute(sql.SQL("DELETE FROM {}").format(table))
 
 
 def _referring(static: Entity) -> list[Entity]:

@@ -19,9 +19,9 @@ class Erasures:
     hashes: dict[str, frozenset[str]] = field(default_factory=dict)  # by the entity's name
     key: str = field(default="", repr=False)
 
-    def has(self, entity: str, *told: str) -> bool:
+    def has(self, entity: str, *identity: str) -> bool:
         """Whether a row of the entity is an erased one: by columns, then their values."""
-        return _hash(self.key, entity, *told) in self.hashes.get(entity, ())
+        return _hash(self.key, entity, *identity) in self.hashes.get(entity, ())
 
 
 def remembered(resources: Resources) -> Erasures:

@@ -113,7 +113,7 @@ def copy_day(
     table = sql.Identifier("staging", tables.day_name(entity.name, silver.run_date))
     staged = _resumable(connection, entity, silver, orphans)
     if staged is None:
-        staged = _afresh(connection, entity, silver, table)
+        staged = _create_staged(connection, entity, silver, table)
     if on_rows and staged.rows:
         on_rows(staged.rows)
     first = staged.rows
@@ -179,7 +179,7 @@ def _resumable(
     return Staged(rows=rows, batches_resumed=batches)
 
 
-def _afresh(
+def _create_staged(
     connection: Connection, entity: Entity, silver: Silver, table: sql.Identifier
 ) -> Staged:
     """An empty staging table, made in one transaction with its checkpoint."""

@@ -12,7 +12,7 @@ import polars as pl
 from blocks.database import connect
 from blocks.resources import Resources
 from blocks.sheets import as_csv, is_sheet
-from tasks.cleaning.erased import source_without_people, told_by_source
+from tasks.cleaning.erased import source_identifying_values, source_without_people
 from tasks.entities.columns import match_columns
 from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import Entity, Table
@@ -28,7 +28,7 @@ from tasks.reading.table import read_table
 
 
 class _LearnedError(Exception):
-    """A source has told by what else rows of erased people are known: it is read again."""
+    """A source shows what else identifies rows of erased people: it is read again."""
 
 
 def land(
@@ -52,7 +52,7 @@ def land(
         unexpected = match_columns(entity, run_date, source.labels, source.address).unexpected
         rows = erased = 0
         erasures = remembered(resources)
-        told: set[tuple[str, ...]] = set()
+        identities: set[tuple[str, ...]] = set()
         schema = pl.Schema(dict.fromkeys(unique_labels(source.labels), pl.String()))
 
         def counted() -> Iterator[pl.DataFrame]:
@@ -61,7 +61,7 @@ def land(
                 rows += frame.height
                 if on_rows:
                     on_rows(frame.height)
-                told.update(told_by_source(entity, run_date, frame, erasures))
+                identities.update(source_identifying_values(entity, run_date, frame, erasures))
                 kept, theirs = source_without_people(entity, run_date, frame, erasures)
                 erased += theirs.len()
                 yield kept
@@ -70,7 +70,7 @@ def land(
             with lake.writing(key) as uri:
                 write_parquet(counted(), schema, uri, lake)
                 # before the rows that tell it are gone.
-                if told and remember(entity.name, told, resources) != erasures:
+                if identities and remember(entity.name, identities, resources) != erasures:
                     raise _LearnedError
                 keep_earlier(entity.name, run_date, lake, source.bytes.fingerprint)
                 lake.delete(manifest_key)

@@ -46,7 +46,16 @@ def deliver(folder: Path, dsn: str, day: date) -> None:
         ("c0", "Ottoline X", "F", "1980-02-03", since, STRANGER, "1 A St, Salem, OR 97301", "1"),
         (" 7.0", "Zebediah O'Quackenbush", "M", born, since, "zeb.quack@x", "12 Wobble Street", ""),
         ("7", name, email, born, f"{since} or {born}", email, where, phone),
-        ("", name, "F", born, since, "second.zeb@gmail.com", "", phone),  # told by name and birth
+        (
+            "",
+            name,
+            "F",
+            born,
+            since,
+            "second.zeb@gmail.com",
+            "",
+            phone,
+        ),  # known by name and birth
         ("", "Z. Quackenbush", "F", "", since, "zeb.quack@@gmail.om", where, ""),  # by the e-mail
         ("", "Ottoline X", "F", "1980-02-03", since, STRANGER, "", ""),
     )

@@ -171,6 +171,27 @@ def test_a_damaged_file_is_named_and_stops_nothing_else(
     assert found_in_files(lake(loaded)) == {}
 
 
+def test_a_damaged_manifest_is_named_and_stops_nothing_else(loaded: Resources) -> None:
+    manifest = lake(loaded) / f"bronze/call_logs/{FIRST}.manifest.json"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(b"[]")
+    with pytest.raises(SourceUnreadableError, match="1 bronze file") as raised:
+        erase(loaded, ID)
+    assert raised.value.where.endswith(f"bronze/call_logs/{FIRST}.parquet")
+    assert [*found_in_files(lake(loaded))] == [f"bronze/call_logs/{FIRST}.parquet"]
+    manifest.write_bytes(whole)
+    assert erase(loaded, ID)["bronze"] > 0
+    assert found_in_files(lake(loaded)) == {}
+
+
+def test_statistics_of_tables_that_became_empty_go_too(loaded: Resources) -> None:
+    with psycopg.connect(loaded.warehouse_dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        connection.execute("DELETE FROM quarantine.records; DELETE FROM ops.field_problems")
+    erase(loaded, ID)
+    assert found_in_tables(loaded.warehouse_dsn) == {}
+
+
 class _CutError(Exception):
     """The process dies here."""
 

@@ -20,7 +20,7 @@ from tasks.cleaning import silver
 from tasks.lake import parquet
 from tasks.reading import csv_file, json_file, table
 from tests import oracle
-from tests.comparison import check_day, deliver, expect, run, same, start_afresh, stored
+from tests.comparison import check_day, deliver, expect, run, same, start_empty, stored
 from tests.generators import PUBLISHED, AllSources, Source, all_sources, sources
 from tests.generators_bulk import many
 from tests.generators_values import KEYS
@@ -58,7 +58,7 @@ def load_known(resources: Resources) -> set[str]:
 
 @pytest.mark.parametrize("entity", COMPLAINTS)
 def test_complaints(entity: str, resources: Resources) -> None:
-    start_afresh(resources)
+    start_empty(resources)
     known = load_known(resources)
 
     @examples(20)
@@ -75,7 +75,7 @@ def test_complaints(entity: str, resources: Resources) -> None:
 @examples(12)
 @given(data=st.data())
 def test_static_twice(entity: str, resources: Resources, data: st.DataObject) -> None:
-    start_afresh(resources)
+    start_empty(resources)
     later = DAY + timedelta(days=data.draw(st.integers(0, 1), label="days until the second"))
     table: dict[str, dict[str, object]] = {}
     for day in (DAY, later):
@@ -92,12 +92,12 @@ def test_static_twice(entity: str, resources: Resources, data: st.DataObject) ->
 @examples(8)
 @given(day=all_sources())
 def test_all_sources(resources: Resources, day: AllSources) -> None:
-    start_afresh(resources)
+    start_empty(resources)
     check_all_sources(day, resources)
 
 
 def test_many_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    start_afresh(resources)
+    start_empty(resources)
     # a tenth of what they are: fewer rows make as many of them.
     slice_rows, block_bytes = parquet.SLICE_ROWS // 10, csv_file.BLOCK_BYTES // 10
     for module in (parquet, json_file, silver):

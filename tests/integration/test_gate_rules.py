@@ -19,7 +19,7 @@ PATIENCE = 60.0  # seconds; a meeting that can happen happens at once
 
 
 @pytest.fixture(autouse=True)
-def _afresh(bodies: Bodies) -> None:
+def _reset(bodies: Bodies) -> None:
     bodies.fail()
     Variable.unset(FIRST_RUN)
 

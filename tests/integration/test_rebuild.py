@@ -393,8 +393,8 @@ def test_rows_that_are_not_the_lakes(gone: Lost, forker: Forker) -> None:
     assert "without a terminal it needs --yes" in child.said
     replace = ["--plain", "--replace", "--yes"]
     for kill in (
-        Kill("after", "tasks.rebuild:_truncate", nth=1),
-        Kill("before", "tasks.rebuild:_truncate", nth=2),
+        Kill("after", "tasks.loading.emptying:truncate", nth=1),
+        Kill("before", "tasks.loading.emptying:truncate", nth=2),
     ):
         child = forker.start("rebuild", replace, **given, kill=kill)
         assert child.wait() == -signal.SIGKILL, child.said

@@ -26,7 +26,7 @@ Meeting = Callable[[], object]
 
 
 @pytest.fixture(autouse=True)
-def _afresh(bodies: Bodies) -> None:
+def _reset(bodies: Bodies) -> None:
     bodies.fail()
     Variable.set(FIRST_RUN, "false", overwrite=True)
 

@@ -117,7 +117,7 @@ def test_a_server_that_takes_no_checksum_behind_the_data(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Over HTTPS boto3 sends one by itself; we don't. Who asks for it is told which setting."""
+    """Over HTTPS boto3 sends one by itself; we don't. Who asks for it learns which setting."""
     for trust in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(trust, str(tmp_path / "server.pem"))
     if checksums:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
-from tasks.cleaning.erased import source_without_people, told_by, without_people
+from tasks.cleaning.erased import identifying_values, source_without_people, without_people
 from tasks.entities.contracts import AGENTS, CALL_LOGS, CUSTOMERS
 from tasks.lake.erasures import Erasures, known_again, remember, remembered
 
@@ -61,10 +61,10 @@ def customers(rows: list[tuple[str | None, ...]]) -> pl.DataFrame:
 
 
 def _seven() -> Erasures:
-    told: list[tuple[str, ...]] = [("customer_id", "7"), ("email", "zeb@x.com")]
-    told += [("name", "date_of_birth", "Zeb Q", "1931-02-27")]
+    known: list[tuple[str, ...]] = [("customer_id", "7"), ("email", "zeb@x.com")]
+    known += [("name", "date_of_birth", "Zeb Q", "1931-02-27")]
     with TemporaryDirectory() as folder:
-        return remember("customers", told, platform(Path(folder)))
+        return remember("customers", known, platform(Path(folder)))
 
 
 SEVEN = _seven()
@@ -83,9 +83,9 @@ def test_exactly_their_rows_lose_exactly_what_is_theirs(
     expected = []
     for key, email, name, birth, _ in rows:
         keyless = KEYS[key] is None
-        told = EMAILS[email] == "zeb@x.com"
-        told |= (NAMES[name], BIRTHS[birth]) == ("Zeb Q", "1931-02-27")
-        expected.append(KEYS[key] == "7" or (keyless and told))
+        known = EMAILS[email] == "zeb@x.com"
+        known |= (NAMES[name], BIRTHS[birth]) == ("Zeb Q", "1931-02-27")
+        expected.append(KEYS[key] == "7" or (keyless and known))
     assert theirs.to_list() == [number for number, erased in enumerate(expected) if erased]
     for number, erased in enumerate(expected):
         before, after = raw.row(number, named=True), kept.row(number, named=True)
@@ -145,7 +145,7 @@ def test_what_tells_them_is_what_any_of_their_rows_had() -> None:
     raw = customers(
         [("7", "Zeb@X.com", "zeb", "soon", "f"), (" 7.0", "zeb", "Zeb", "1931-02-27", "")]
     )
-    assert told_by(CUSTOMERS, raw, SEVEN) == {
+    assert identifying_values(CUSTOMERS, raw, SEVEN) == {
         ("email", "zeb@x.com"),
         ("name", "date_of_birth", "Zeb", "1931-02-27"),
     }

@@ -18,10 +18,14 @@ Found = dict[str, str | CoreTelecomsError]
 FREE_BYTES = 1 << 30  # the embedded default needs less for a day of samples, more for real ones
 
 
-def looked_at(checks: Mapping[str, Callable[[], str]], seconds: float | None = None) -> Found:
+def looked_at(
+    checks: Mapping[str, Callable[[], str]],
+    seconds: float | None = None,
+    places: Mapping[str, str] | None = None,
+) -> Found:
     """What each check found, or the error that says what is wrong; all at once, in their order.
 
-    A check that takes longer than `seconds` is wrong.
+    A check that takes longer than `seconds` is wrong; `places` are where each one looks.
     """
     found: Found = {}
 
@@ -40,11 +44,15 @@ def looked_at(checks: Mapping[str, Callable[[], str]], seconds: float | None = N
     end = None if seconds is None else time.monotonic() + seconds
     for thread in threads:
         thread.join(None if end is None else max(0, end - time.monotonic()))
-    late = TransientError(
-        "No answer in time",
-        todo="see whether it is slow or can't be reached; --seconds gives it longer",
-    )
-    return {name: found.get(name, late) for name in checks}
+    late = {
+        name: TransientError(
+            "No answer in time",
+            where=(places or {}).get(name, name),
+            todo="see whether it is slow or can't be reached; --seconds gives it longer",
+        )
+        for name in checks
+    }
+    return {name: found.get(name, late[name]) for name in checks}
 
 
 def line(part: str, said: str | CoreTelecomsError) -> str:

@@ -7,7 +7,7 @@ what people read is rendered from their fields, and nobody takes a message apart
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 LONGEST = 2000  # characters of a text: all GRANTs go in, and too much of a file's name or label
@@ -155,14 +155,14 @@ class RunFailedError(TerminalError):
     gate_closed: bool = False
     days: Mapping[str, "RunFailedError"] = field(default_factory=dict)  # that failed, of a range
     counts: str = ""  # of a range: what became of its days
+    again: str = REPEAT
 
     def __post_init__(self) -> None:
         self.what, self.where, self.todo = _message(self.lines()), "", ""
         Exception.__init__(self, self.what)
 
     def __reduce__(self) -> tuple[object, ...]:
-        given = (self.failures, self.held_back, self.gate_closed, self.days, self.counts)
-        return type(self), given
+        return type(self), tuple(getattr(self, each.name) for each in fields(self))
 
     @classmethod
     def of(cls, error: CoreTelecomsError, step: str = "") -> "RunFailedError":
@@ -194,4 +194,4 @@ class RunFailedError(TerminalError):
             )
             yield Part.HELD_BACK, closed
         if self.days or any(failure.step for failure in self.failures):
-            yield Part.AGAIN, REPEAT
+            yield Part.AGAIN, self.again

@@ -25,7 +25,8 @@ class _FoundError(Exception):
 def modules() -> Iterator[str]:
     """The modules that are commands with options: flows, and what registers at Prefect."""
     for file in sorted((ROOT / "flows").glob("*.py")):
-        if '__name__ == "__main__"' in file.read_text("utf-8"):
+        # replay only says which command does it.
+        if '__name__ == "__main__"' in file.read_text("utf-8") and file.stem != "replay":
             yield f"flows.{file.stem}"
     yield from ("blocks.automations", "blocks.register")
 

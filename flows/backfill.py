@@ -15,8 +15,8 @@ from prefect.states import Crashed, State
 
 from blocks.errors import CoreTelecomsError
 from flows.daily import daily
-from flows.deployed import Deployed
-from flows.run import build, checked_run_date, settled, show_end
+from flows.shared.deployed import Deployed
+from flows.shared.run import build, checked_run_date, settled, show_end
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
 from tasks.held_back import end_held_back
 from tasks.outcome import concluded
@@ -25,6 +25,10 @@ from tasks.reporting.progress import days as shown
 from tasks.warehouse import all_built
 
 AT_A_TIME = 100  # days under way on a deployment, unless `parallel` says otherwise
+AGAIN = (
+    "Fix the cause, then run the same backfill again, without --force: it skips days that are "
+    "complete."
+)
 
 
 @flow(name="backfill", flow_run_name="backfill-{start}-{end}", on_failure=[end_held_back])
@@ -87,7 +91,7 @@ async def backfill(
     if all(completed) and not await asyncio.to_thread(all_built, platform):
         # a run that failed after its loads left days to the next build, which is this one.
         steps = await settled(build(done, platform))
-    return await concluded(steps, states, counts)
+    return await concluded(steps, states, counts, again=AGAIN)
 
 
 async def _day(day: date, platform: str, refresh_static: bool, accept: bool) -> State[Any]:

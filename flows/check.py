@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from blocks import server
-from blocks.errors import CoreTelecomsError
+from blocks.errors import CoreTelecomsError, SourceMissingError
 from flows.terminal.commands import PLATFORM_HELP, RUN_DATE_HELP, run_date, today
 
 if TYPE_CHECKING:
     from blocks.checks import Found
     from blocks.resources import Resources
+    from tasks.entities.model import Entity
 
 SECONDS = 9.0
 
@@ -77,9 +78,11 @@ def look(platform: str, day: date, seconds: float = SECONDS) -> "Found":
     else:
         found = looked_at({"platform": resolved}, seconds)
     checks = _of_prefect(platform)
+    places = dict.fromkeys(checks, server.api() or "PREFECT_API_URL")
     if resources:
         checks |= _of_the_platform(resources[0], day)
-    return found | looked_at(checks, began + seconds - time.monotonic())
+        places |= _places(resources[0], day)
+    return found | looked_at(checks, began + seconds - time.monotonic(), places)
 
 
 def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
@@ -116,7 +119,8 @@ def _said(get: Callable[[str], Any]) -> str:
 def _of_the_platform(resources: "Resources", day: date) -> dict[str, Callable[[], str]]:
     from blocks import checks, database_checks
     from blocks.settings import settings
-    from tasks.entities.contracts import STATIC, complaints_on
+    from tasks.entities.contracts import AGENTS, STATIC, complaints_on
+    from tasks.entities.model import Table
     from tasks.lake.erasures import known_again
     from tasks.loading.tables import ALL
     from tasks.reading.land import looked_into
@@ -126,17 +130,45 @@ def _of_the_platform(resources: "Resources", day: date) -> dict[str, Callable[[]
         "erasures": partial(known_again, resources),
     }
     found |= database_checks.warehouse(resources.warehouse_dsn, resources.readers, ALL)
-    samples = resources.samples is not None
-    if not (samples and resources.web_forms_dsn == resources.warehouse_dsn):
+    forms_given = not resources.samples or resources.web_forms_dsn != resources.warehouse_dsn
+    if forms_given:
         found["web forms"] = partial(database_checks.web_forms, resources.web_forms_dsn)
-    if resources.samples:
-        found["sources"] = lambda: "the run makes sample data (CORETELECOMS_SOURCE_URL is not set)"
-    else:
-        for entity in (*STATIC, *complaints_on(day)):
-            found[entity.name] = partial(looked_into, entity, day, resources)
+    for entity in (*STATIC, *complaints_on(day)):
+        if isinstance(entity.source, Table):
+            given = forms_given
+        else:
+            given = not resources.samples or (entity is AGENTS and bool(resources.agents_url))
+        look = looked_into if given else _made_or_there
+        found[entity.name] = partial(look, entity, day, resources)
     if resources.platform == "local":
         found["disk"] = partial(checks.disk, settings().home.resolve())
     return found
+
+
+def _made_or_there(entity: "Entity", day: date, resources: "Resources") -> str:
+    """A sample source is made by the run, unless it is there: somebody may have put it there."""
+    from tasks.reading.land import looked_into
+
+    try:
+        return looked_into(entity, day, resources)
+    except SourceMissingError:
+        return "the run makes sample data (CORETELECOMS_SOURCE_URL is not set)"
+
+
+def _places(resources: "Resources", day: date) -> dict[str, str]:
+    """Where the platform's checks look."""
+    from blocks import database_checks
+    from blocks.database import address
+    from tasks.entities.contracts import AGENTS, STATIC, complaints_on
+    from tasks.entities.model import Table
+
+    web_forms = address(resources.web_forms_dsn)
+    places = dict.fromkeys(database_checks.warehouse(""), address(resources.warehouse_dsn))
+    places |= {"lake": resources.lake.url, "erasures": resources.lake.url, "web forms": web_forms}
+    for entity in (*STATIC, *complaints_on(day)):
+        of_database = isinstance(entity.source, Table)
+        places[entity.name] = web_forms if of_database else resources.source.url
+    return places | ({AGENTS.name: resources.agents_url} if resources.agents_url else {})
 
 
 if __name__ == "__main__":

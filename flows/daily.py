@@ -15,7 +15,7 @@ from prefect import allow_failure, flow
 from prefect.states import State
 from pydantic import Field
 
-from flows.run import (
+from flows.shared.run import (
     checked_run_date,
     first_run_lock,
     in_this_process,
@@ -26,7 +26,7 @@ from flows.run import (
     submit,
     upstream,
 )
-from flows.runners import CHOSEN
+from flows.shared.runners import CHOSEN
 from flows.static_data import static_data
 from tasks.entities.contracts import complaints_on
 from tasks.gate import (

@@ -11,7 +11,7 @@ from typing import Any
 from prefect import allow_failure, flow, runtime
 from prefect.states import State
 
-from flows.run import first_run_lock, settled, submit
+from flows.shared.run import first_run_lock, settled, submit
 from tasks.erase import Found, erase_files, erase_rows, show
 from tasks.held_back import end_held_back
 from tasks.outcome import concluded
@@ -40,4 +40,5 @@ async def erase(platform: str = "local") -> State[Any]:
         days.finish(place, Status.DONE)
     await show(found)
     total = sum(found.values())
-    return await concluded(states, counts=f"{total:,} rows and files erased")
+    again = "Fix the cause, then run the same command again: it completes what was begun."
+    return await concluded(states, counts=f"{total:,} rows and files erased", again=again)

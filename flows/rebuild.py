@@ -15,9 +15,9 @@ from prefect import flow, runtime
 from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
-from flows.process import collect_less
-from flows.run import first_run_lock, lock, of_day, settled, show_end, submit
-from flows.runners import CHOSEN
+from flows.shared.process import collect_less
+from flows.shared.run import first_run_lock, lock, of_day, settled, show_end, submit
+from flows.shared.runners import CHOSEN
 from tasks.gate import mark_first_run, mark_first_run_complete
 from tasks.held_back import end_held_back
 from tasks.lake.records import Record
@@ -37,6 +37,7 @@ from tasks.set_up import clear_staging, create_all_tables
 from tasks.warehouse import all_built, run_dbt
 
 AT_A_TIME = 4  # days, unless `parallel` says otherwise
+AGAIN = "Fix the cause, then rebuild again, without --replace: it goes on where it was."
 
 
 @flow(name="rebuild", flow_run_name="rebuild", task_runner=CHOSEN, on_failure=[end_held_back])
@@ -60,7 +61,7 @@ async def rebuild(
         steps["find_records"] = submit(find_records, platform, wait_for=[*steps.values()])
         states = await settled(steps)
         if not states["find_records"].is_completed():
-            return await concluded(states)
+            return await concluded(states, again="Fix the cause, then run the same command again.")
         plan: Plan = await states["find_records"].aresult()
         static = list(dict.fromkeys(record.entity for record in plan.static))
         shown.expect([*static, *map(str, sorted([*plan.days, *plan.done]))])
@@ -81,7 +82,7 @@ async def rebuild(
             steps["run_dbt"] = submit(run_dbt, None, platform, True, wait_for=[*steps.values()])
             steps["clear_staging"] = submit(clear_staging, platform, wait_for=[steps["run_dbt"]])
         states |= await settled(steps)
-    return await concluded(states, ends, counts(plan, ends, played))
+    return await concluded(states, ends, counts(plan, ends, played), again=AGAIN)
 
 
 async def _static(

@@ -3,6 +3,12 @@
 `python -m flows.backfill --quarantined` runs it here.
 """
 
+if __name__ == "__main__":
+    import sys
+
+    sys.stderr.write("That is no command: python -m flows.backfill --quarantined\n")
+    raise SystemExit(2)
+
 import asyncio
 from collections.abc import Sequence
 from datetime import date
@@ -13,8 +19,8 @@ from prefect import flow
 from prefect.states import Failed, State
 
 from blocks.errors import CoreTelecomsError
-from flows.run import build, of_day, running, settled, show_end, submit
-from flows.runners import CHOSEN
+from flows.shared.run import build, of_day, running, settled, show_end, submit
+from flows.shared.runners import CHOSEN
 from tasks import replay
 from tasks.held_back import end_held_back
 from tasks.load import load
@@ -24,6 +30,8 @@ from tasks.reporting.progress import days
 from tasks.set_up import create_all_tables
 from tasks.transform import transform
 from tasks.warehouse import all_built
+
+AGAIN = "Fix the cause, then run the same replay again: it finds the days that are left."
 
 
 @flow(
@@ -44,7 +52,7 @@ async def replay_quarantine(
     search = submit(replay.find_freed_orphans, platform, start, end, wait_for=[tables])
     first = await settled({"create_all_tables": tables, "find_freed_orphans": search})
     if not first["find_freed_orphans"].is_completed():
-        return await concluded(first)
+        return await concluded(first, again=AGAIN)
     found: list[Replay] = await first["find_freed_orphans"].aresult()
 
     by_day = {day: list(group) for day, group in groupby(found, key=lambda each: each.run_date)}
@@ -64,7 +72,7 @@ async def replay_quarantine(
     last = await settled(steps)
     counted = last["count_orphans"]
     left = await counted.aresult() if counted.is_completed() else None
-    return await concluded(last, ends, *replay.counts(freed, left))
+    return await concluded(last, ends, *replay.counts(freed, left), again=AGAIN)
 
 
 async def _load_again(

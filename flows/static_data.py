@@ -15,8 +15,16 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
-from flows.run import checked_run_date, first_run_lock, named, run_name, running, settled, submit
-from flows.runners import CHOSEN
+from flows.shared.run import (
+    checked_run_date,
+    first_run_lock,
+    named,
+    run_name,
+    running,
+    settled,
+    submit,
+)
+from flows.shared.runners import CHOSEN
 from tasks.entities.contracts import STATIC
 from tasks.gate import mark_first_run_complete
 from tasks.held_back import end_held_back

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect.states import Completed, Failed, State
 
-from blocks.errors import GATE, CoreTelecomsError, Failure, RunFailedError, one_line
+from blocks.errors import GATE, REPEAT, CoreTelecomsError, Failure, RunFailedError, one_line
 from tasks.reporting.progress import Status, board
 from tasks.stage import unexpected
 
@@ -16,11 +16,13 @@ async def concluded(
     days: Mapping[date, State[Any]] | None = None,
     counts: str = "",
     done: str = "",
+    again: str = REPEAT,
 ) -> State[Any]:
     """The final state of a run from its steps' last ones, and of a range from its days', too.
 
-    Plainly Completed, with `counts` and `done` as its message; or Failed, with a RunFailedError. A
-    step that never reached a terminal state (Prefect's NotReady) was held back.
+    Plainly Completed, with `counts` and `done` as its message; or Failed, with a RunFailedError,
+    which says how the run is done `again`. A step that never reached a terminal state (Prefect's
+    NotReady) was held back.
     """
     failed: list[RunFailedError] = []
     held_back = []
@@ -40,6 +42,7 @@ async def concluded(
         gate_closed=GATE in states and not states[GATE].is_completed(),
         days={day: await error_of(state) for day, state in bad_days.items()},
         counts=counts,
+        again=again,
     )
     return Failed(message=str(error), data=error)
 

@@ -12,7 +12,8 @@ from pkgutil import resolve_name
 from typing import Any
 
 from blocks import server
-from flows.process import collect_less
+from blocks.errors import CoreTelecomsError
+from flows.shared.process import collect_less
 
 PLATFORM_HELP = (
     "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
@@ -52,8 +53,8 @@ def _parser(
     made = argparse.ArgumentParser(
         prog=f"python -m flows.{module}",
         description=description,
-        epilog="Exit codes: 0 completed, 1 failed, 2 wrong options, 130 interrupted (Ctrl-C). "
-        "Settings: docs/configuration.md",
+        epilog="Exit codes: 0 completed, 1 failed, 2 wrong options, 130 interrupted (Ctrl-C), "
+        "129 and 143 ended by SIGHUP and SIGTERM. Settings: docs/configuration.md",
     )
     made.add_argument(
         "--platform",
@@ -196,9 +197,7 @@ def erase_command(argv: Sequence[str] | None = None) -> int:
         if not sys.stdin.isatty():
             options.error("without a terminal to ask on it needs --yes")
         whom = f"{len(set(ids)):,}" if ids else "All remembered"
-        sys.stderr.write(f"{whom} customers will be erased for good. Type yes to go on: ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip() != "yes":
+        if _answer(f"{whom} customers will be erased for good. Type yes to go on: ") != "yes":
             sys.stderr.write("Nothing was changed.\n")
             return 2
 
@@ -256,7 +255,12 @@ def rebuild_command(argv: Sequence[str] | None = None) -> int:
     if given.replace and not given.yes:
         if not sys.stdin.isatty():
             options.error("--replace removes every row: without a terminal it needs --yes, too")
-        if not _agreed(given.platform):
+        try:
+            agreed = _agreed(given.platform)
+        except CoreTelecomsError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        if not agreed:
             sys.stderr.write("That is another name: nothing was changed.\n")
             return 2
     return _run("flows.rebuild:rebuild", given, ("platform", "replace", "parallel"))
@@ -271,8 +275,20 @@ def _agreed(platform: str) -> bool:
     from blocks.resolving import resolve
 
     dsn = resolve(platform).warehouse_dsn
-    sys.stdout.write(f"Every row of ours in {address(dsn)} will be removed, then loaded again.\n")
-    return input("Type the database's name to go on: ") == conninfo_to_dict(dsn).get("dbname")
+    said = f"Every row of ours in {address(dsn)} will be removed, then loaded again.\n"
+    answer = _answer(f"{said}Type the database's name to go on: ")
+    return answer == conninfo_to_dict(dsn).get("dbname")
+
+
+def _answer(question: str) -> str:
+    """What a person types; nothing after Ctrl-C. Standard output is the run's own."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    try:
+        return sys.stdin.readline().strip()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return ""
 
 
 def _at_least_one(text: str) -> int:

@@ -159,7 +159,7 @@ def what(step: Step) -> str:
 
 def waiting_for(board: Board) -> str:
     """What a run without a step yet waits for."""
-    if "flows.run" not in sys.modules:
+    if "flows.shared.run" not in sys.modules:
         return "loading"
     if board.flow_runs:
         return "reaching the database"

@@ -44,7 +44,7 @@ def show(run: Callable[[], Any], given: Any, *, plain: bool) -> int:
 
         noise, gone = None, False
         silence = Silence(lambda said: _say(console, picture, said))
-        # runs of a deployment go on elsewhere: they are waited for longer (flows/deployed.py).
+        # runs of a deployment go on elsewhere: flows/shared/deployed.py waits for them longer.
         elsewhere = bool(getattr(given, "deployment", None))
         try:
             with watch, interrupt.handled(interrupted):

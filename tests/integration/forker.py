@@ -211,7 +211,7 @@ def _complete(model: type[BaseModel]) -> None:
 
 def _name_tasks() -> None:
     """Make each stage's task for each entity, which a run does at their first use."""
-    from flows.run import named
+    from flows.shared.run import named
     from tasks.entities.contracts import ENTITIES
     from tasks.ingest import ingest
     from tasks.load import load

@@ -155,9 +155,11 @@ def test_what_does_not_answer_is_wrong() -> None:
     import threading
 
     never = threading.Event()
-    found = checks.looked_at({"deaf": lambda: str(never.wait()), "well": lambda: "it is"}, 0.2)
+    looked = {"deaf": lambda: str(never.wait()), "well": lambda: "it is"}
+    found = checks.looked_at(looked, 0.2, {"deaf": "a database"})
     never.set()
     assert isinstance(found["deaf"], CoreTelecomsError)
+    assert found["deaf"].where == "a database"
     assert found["well"] == "it is"
 
 
@@ -173,10 +175,21 @@ def test_all_is_well_and_nothing_is_loaded(
 ) -> None:
     code, found = said(capsys)
     assert (code, [part for part in found if not found[part]["ok"]]) == (0, [])
-    assert "sample data" in found["sources"]["what"]
+    assert "sample data" in found["call_logs"]["what"]
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT to_regnamespace('ops')").fetchone() == (None,)
     assert [path for path in (local / "lake").rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_was_put_among_the_samples(
+    local: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = local / f"sources/call logs/call_logs_day_{DAY}.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("<html>Sign in</html>")
+    code, found = said(capsys)
+    assert code == 1
+    assert "HTML" in found["call_logs"]["what"]
 
 
 def test_sources_and_the_variable(

@@ -20,8 +20,8 @@ from prefect_dask import DaskTaskRunner
 from blocks import resolving, samples
 from blocks.errors import ConfigurationError
 from blocks.settings import settings
-from flows import runners
 from flows.daily import daily
+from flows.shared import runners
 from tasks.gate import FIRST_RUN
 from tasks.reporting.progress import board
 from tests.conftest import new_database

@@ -18,7 +18,7 @@ from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 from prefect_dbt.core.runner import execute_dbt_node
 
 from blocks.resolving import resolve
-from flows.run import settled
+from flows.shared.run import settled
 from tasks import held_back, warehouse
 from tasks.dbt_runner import Nodes
 from tasks.held_back import end_held_back

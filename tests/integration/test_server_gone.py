@@ -22,7 +22,7 @@ STILL = Kill("after", "tasks.loading.copying:copy", nth=2, of="call_logs", signa
 # seconds between attempts: by the first one the server is back, on a busy machine by the second.
 PATIENT = [2.0, 10.0]
 A_MOMENT = 0.5  # seconds
-LONGER = {"flows.run:patient": "tests.integration.test_server_gone:patient"}
+LONGER = {"flows.shared.run:patient": "tests.integration.test_server_gone:patient"}
 
 
 def patient(task: Task[..., Any]) -> Task[..., Any]:

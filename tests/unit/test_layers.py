@@ -73,12 +73,12 @@ def test_no_module_imports_itself_through_others(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("flows.")])
 def test_flows_submit_tasks_with_the_wait_that_is_set(name: str) -> None:
-    """`flows.run.submit` gives a task its wait before retries: Prefect's own method knows none."""
+    """`submit` of flows.shared.run sets a task's wait before retries; Prefect's own can't."""
     calls = [
         n for n in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))) if isinstance(n, ast.Call)
     ]
     submitted = [n for n in calls if isinstance(n.func, ast.Attribute) and n.func.attr == "submit"]
-    assert len(submitted) == (name == "flows.run")
+    assert len(submitted) == (name == "flows.shared.run")
 
 
 @pytest.mark.parametrize("folder", WITHOUT_PREFECT)

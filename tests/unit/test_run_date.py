@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from blocks.errors import RunDateError
-from flows.run import checked_run_date
+from flows.shared.run import checked_run_date
 
 
 def schedule(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
     """The run at work was scheduled for then."""
     flow_run = SimpleNamespace(scheduled_start_time=at)
-    monkeypatch.setattr("flows.run.runtime", SimpleNamespace(flow_run=flow_run))
+    monkeypatch.setattr("flows.shared.run.runtime", SimpleNamespace(flow_run=flow_run))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from prefect.tasks import MaterializingTask
 
 from blocks.errors import CoreTelecomsError, RunDateBusyError, RunDateError
 from blocks.resolving import resolve
-from flows.process import collect_less
+from flows.shared.process import collect_less
 from tasks.entities.contracts import STATIC
 from tasks.gate import LoadType
 from tasks.loading.locks import Lock

@@ -1,6 +1,6 @@
 """COPY in batches: one is encoded while the one before it travels; checkpoints with the rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,12 +13,10 @@ from blocks.resources import Resources
 from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.parquet import FileReplacedError, reading, scan, within
-from tasks.loading import tables
+from tasks.loading import binary, tables
 
 OnRows = Callable[[int], None]
 _CHUNK = 1 << 20
-# PostgreSQL reads these in four fifths of the time that Polars' own take, with T and zeros.
-_TIMESTAMP = "%Y-%m-%d %H:%M:%S%.f"
 
 
 def read_slices(
@@ -37,19 +35,15 @@ def read_slices(
         yield frame
 
 
-def encoded(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[int, bytes]]:
-    """Rows and CSV text of every frame, the next one made while the caller uses this one.
-
-    NULL is nothing at all, an empty string is quoted.
-    """
+def encoded(
+    frames: Iterable[pl.DataFrame], types: Mapping[str, str]
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Rows of every frame, and their bytes; the next ones made while the caller uses these."""
     iterator = iter(frames)
 
-    def encode() -> tuple[int, bytes] | None:
+    def encode() -> tuple[int, list[bytes]] | None:
         frame = next(iterator, None)
-        if frame is None:
-            return None
-        text = frame.write_csv(include_header=False, datetime_format=_TIMESTAMP)
-        return frame.height, text.encode()
+        return None if frame is None else (frame.height, list(binary.rows(frame, types)))
 
     with ThreadPoolExecutor(1, thread_name_prefix="encode") as thread:
         ahead = thread.submit(encode)
@@ -59,17 +53,22 @@ def encoded(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[int, bytes]]:
 
 
 def copy(
-    connection: Connection, table: sql.Composable, columns: Sequence[str], rows: int, text: bytes
+    connection: Connection,
+    table: sql.Identifier,
+    columns: Sequence[str],
+    rows: int,
+    pieces: Iterable[bytes],
 ) -> int:
-    """COPY one batch of CSV text into a table; the rows PostgreSQL took."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+    """COPY one batch of encoded rows into a table; the rows PostgreSQL took."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         table, tables.names(list(columns))
     )
-    view = memoryview(text)
     cursor = connection.cursor()
     with cursor.copy(statement) as pipe:
-        for at in range(0, len(view), _CHUNK):
-            pipe.write(view[at : at + _CHUNK])
+        for piece in (binary.HEAD, *pieces, binary.END):
+            view = memoryview(piece)
+            for at in range(0, len(view), _CHUNK):
+                pipe.write(view[at : at + _CHUNK])
     if cursor.rowcount != rows:
         raise TerminalError(
             f"PostgreSQL took {cursor.rowcount} rows of a batch of {rows}",
@@ -77,6 +76,26 @@ def copy(
             todo="this is a defect of the encoding: report it; the batch was rolled back",
         )
     return cursor.rowcount
+
+
+def column_types(
+    connection: Connection, table: sql.Identifier, columns: Sequence[str]
+) -> dict[str, str]:
+    """The types of a table's columns. Raises TerminalError when COPY can't give one its values."""
+    name = table.as_string(connection)
+    found = connection.execute(
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+        "WHERE attrelid = %s::regclass AND attname = ANY (%s) AND attnum > 0",
+        [name, list(columns)],
+    )
+    types: dict[str, str] = dict(found.fetchall())
+    if other := [f"{column} {kind}" for column, kind in types.items() if kind not in binary.FIELDS]:
+        raise TerminalError(
+            f"Columns are of a type that they weren't made with: {', '.join(other)}",
+            where=name,
+            todo=f"give them one of these again: {', '.join(binary.FIELDS)}",
+        )
+    return types
 
 
 def replaced(silver: Silver, rows: int) -> FileReplacedError:
@@ -130,11 +149,12 @@ def copy_day(
                 else frame
             )
 
-    for rows, text in encoded(kept()):
+    types = column_types(connection, table, entity.columns)
+    for rows, pieces in encoded(kept(), types):
         with connection.transaction():
             # a batch lost with a crashed server is lost with its checkpoint, and copied again.
             connection.execute("SET LOCAL synchronous_commit = off")
-            copy(connection, table, entity.columns, rows, text)
+            copy(connection, table, entity.columns, rows, pieces)
             done = read[staged.batches]
             staged.rows += done
             staged.batches += 1

@@ -1,6 +1,6 @@
 """What doesn't load: an entity's and date's quarantine records and field problems, replaced."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import polars as pl
@@ -12,11 +12,13 @@ from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.bronze import bronze_rows
 from tasks.lake.parquet import FileReplacedError, reading
-from tasks.loading.copying import copy, encoded, read_slices
+from tasks.loading.copying import column_types, copy, encoded, read_slices
 
 _RECORDS = sql.Identifier("quarantine", "records")
 _PROBLEMS = sql.Identifier("ops", "field_problems")
 _REJECT = ("source_row", "issue", "reason", "record_key", "record")
+_OF_DAY = ("entity", "run_date")
+_OF_RUN = (*_OF_DAY, "flow_run_id")
 _PROBLEM = ("source_row", "record_key", "field", "original_value")
 
 
@@ -45,7 +47,8 @@ def replace_rejected(
     if orphans is not None and not orphans.is_empty():
         records = chain(records, _orphan_records(entity, silver, resources, orphans))
         problems = _without(problems, orphans)
-    kept = _copy_all(connection, _RECORDS, (f.select(*_REJECT[1:], *of_run) for f in records))
+    records = (frame.select(*_REJECT[1:], *of_run) for frame in records)
+    kept = _copy_all(connection, _RECORDS, (*_REJECT[1:], *_OF_RUN), records)
     expected = rejects + (0 if orphans is None else orphans.height)
     if kept != expected:
         raise FileReplacedError(
@@ -53,20 +56,20 @@ def replace_rejected(
             where=f"{silver.rejects_key}, {silver.key}",
             todo="another run replaced the files: run again",
         )
-    return _copy_all(connection, _PROBLEMS, (f.select(*_PROBLEM[1:], *of_day) for f in problems))
+    problems = (frame.select(*_PROBLEM[1:], *of_day) for frame in problems)
+    return _copy_all(connection, _PROBLEMS, (*_PROBLEM[1:], *_OF_DAY), problems)
 
 
-def _copy_all(connection: Connection, table: sql.Identifier, frames: Iterator[pl.DataFrame]) -> int:
-    columns: list[str] = []
-
-    def noting_columns() -> Iterator[pl.DataFrame]:
-        for frame in frames:
-            columns[:] = frame.columns
-            yield frame
-
+def _copy_all(
+    connection: Connection,
+    table: sql.Identifier,
+    columns: Sequence[str],
+    frames: Iterator[pl.DataFrame],
+) -> int:
+    types = column_types(connection, table, columns)
     return sum(
-        copy(connection, table, columns, rows, text)
-        for rows, text in encoded(noting_columns())
+        copy(connection, table, columns, rows, pieces)
+        for rows, pieces in encoded(frames, types)
         if rows
     )
 

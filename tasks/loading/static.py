@@ -15,7 +15,14 @@ from tasks.lake.bronze import prove_made_from
 from tasks.lake.records import Record
 from tasks.loading import locks, tables
 from tasks.loading.audit import audit, forget_rejection
-from tasks.loading.copying import OnRows, copy, encoded, read_slices, replaced
+from tasks.loading.copying import (
+    OnRows,
+    column_types,
+    copy,
+    encoded,
+    read_slices,
+    replaced,
+)
 from tasks.loading.ledger import load_time, record, write_ledger
 from tasks.loading.rejected import replace_rejected
 from tasks.loading.versions import note_versions
@@ -90,8 +97,9 @@ def _copy_incoming(
     )
     batches = copied = 0
     frames = read_slices(resources, silver.key, entity.columns, silver.rows)
-    for rows, text in encoded(frames):
-        copied += copy(connection, _INCOMING, entity.columns, rows, text)
+    types = column_types(connection, _INCOMING, entity.columns)
+    for rows, pieces in encoded(frames, types):
+        copied += copy(connection, _INCOMING, entity.columns, rows, pieces)
         batches += 1
         if on_rows:
             on_rows(rows)

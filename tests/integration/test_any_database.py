@@ -86,6 +86,7 @@ def test_schemas_that_a_dba_made_are_enough(resources: Resources, plain_role: st
         "ADD COLUMN checked boolean NOT NULL DEFAULT false",
         "ADD COLUMN doubled text GENERATED ALWAYS AS (call_id || call_id) STORED",
         "ADD COLUMN seen_at timestamptz NOT NULL DEFAULT clock_timestamp()",
+        "ALTER COLUMN complaint_category TYPE varchar(40)",
         "ADD CONSTRAINT has_id CHECK (call_id <> '')",
         "ENABLE ROW LEVEL SECURITY",
     ],
@@ -95,6 +96,13 @@ def test_what_a_dba_added_to_a_table_stays(resources: Resources, addition: str) 
     load_day(CALL_LOGS, forty_calls(resources), resources)
     execute(resources, f"ALTER TABLE conformed.call_logs {addition}")
     load_twice(resources)
+
+
+def test_a_column_of_another_type_is_named(resources: Resources) -> None:
+    known_parties(resources)
+    execute(resources, "ALTER TABLE conformed.call_logs ALTER call_end_time TYPE timestamptz")
+    with pytest.raises(TerminalError, match="call_end_time timestamp with time zone"):
+        load_day(CALL_LOGS, forty_calls(resources), resources)
 
 
 def test_an_identity_column_of_a_dba_counts_on(resources: Resources) -> None:

@@ -1,8 +1,9 @@
 """What grows while days go by: memory, open files, connections, Prefect's database, planning time.
 
 `python -m bench.soak [--days 365] [--runs 365] [--every 5] [--folder DIR]` loads so many days of
-sample data in one process, then so many in a process each, all on one Prefect server. It prints a
-line every few days, and writes all of them to DIR/soak.json, which DIR keeps with the logs. Linux.
+sample data in one backfill, then so many in a daily run each, all on one Prefect server. It prints
+a line every few days, and writes all of them to DIR/soak.json, which DIR keeps with the logs.
+Linux.
 `--partitions 400` measures planning alone, with so many empty days of each channel.
 """
 
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -38,13 +39,15 @@ PLANNED = {
 
 @dataclass
 class Reading:
-    """How things are after so many days; memory is resident, in MiB."""
+    """How things are after so many days. Memory is resident, in MiB; a run's is the most that its
+    processes had at a time since the reading before.
+    """
 
     part: str
     days: int
     minutes: float
-    process_mib: float
-    process_files: int
+    run_mib: float
+    run_files: int
     server_mib: float
     server_files: int
     connections: int
@@ -93,35 +96,37 @@ class Soak:
                 stderr=subprocess.STDOUT,
             )
 
-    def one_process(self, days: int) -> None:
-        """Load so many days in one process."""
+    def one_backfill(self, days: int) -> None:
+        """Load so many days in one backfill."""
         last = self.first + timedelta(days=days - 1)
         span = ("--from", str(self.first), "--to", str(last), "--plain")
-        process = self.start("one-process", "flows.backfill", *span)
-        seen = 0
+        process = self.start("one-backfill", "flows.backfill", *span)
+        seen, peak = 0, Peak()
         while process.poll() is None:
+            peak.look(process.pid)
             time.sleep(1)
             days_in = self.loaded()
             if days_in > seen and days_in % self.every == 0:
-                self.read("one process", days_in, process.pid)
+                self.read("one backfill", days_in, peak)
+                peak = Peak()
             seen = days_in
         if process.returncode:
             raise RuntimeError(f"it ended with {process.returncode}: {self.folder}")
 
     def single_runs(self, runs: int) -> None:
-        """Load so many days, each in a process of its own: its memory is the most it had."""
+        """Load so many days, each in a run of its own."""
+        peak = Peak()
         for number in range(1, runs + 1):
             day = self.first + timedelta(days=self.loaded())
             process = self.start("single-runs", "flows.daily", "--run-date", str(day), "--plain")
-            size, files = 0.0, 0
             while process.poll() is None:
-                now, open_now = of_process(process.pid)
-                size, files = max(size, now), max(files, open_now)
+                peak.look(process.pid)
                 time.sleep(0.5)
             if process.returncode:
                 raise RuntimeError(f"{day} ended with {process.returncode}: {self.folder}")
             if number % self.every == 0 or number == 1:
-                self.read("single runs", number, None, (size, files))
+                self.read("single runs", number, peak)
+                peak = Peak()
 
     def loaded(self) -> int:
         """Days that have a dbt build behind them."""
@@ -133,11 +138,8 @@ class Soak:
             found = connection.execute(query).fetchone()
         return int(found[0]) if found else 0
 
-    def read(
-        self, part: str, days: int, process: int | None, peak: tuple[float, int] = (0.0, 0)
-    ) -> None:
+    def read(self, part: str, days: int, peak: "Peak") -> None:
         """Add a reading, print it, keep all of them."""
-        size, files = of_process(process) if process else peak
         server_size, server_files = of_process(self.prefect.pid)
         database = sum(f.stat().st_size for f in (self.folder / "prefect").glob("prefect.db*"))
         with psycopg.connect(self.dsn, application_name="soak") as connection:
@@ -150,8 +152,8 @@ class Soak:
             part=part,
             days=days,
             minutes=round((time.monotonic() - self.began) / 60, 1),
-            process_mib=size,
-            process_files=files,
+            run_mib=peak.mib,
+            run_files=peak.files,
             server_mib=server_size,
             server_files=server_files,
             connections=others[0] if others else 0,
@@ -175,6 +177,30 @@ class Soak:
         """End Prefect's server; PostgreSQL ends with this process."""
         self.prefect.terminate()
         self.prefect.wait()
+
+
+class Peak:
+    """The most that a process and those it started had at a time."""
+
+    def __init__(self) -> None:
+        self.mib, self.files = 0.0, 0
+
+    def look(self, process: int) -> None:
+        """How much it is now."""
+        found = [of_process(each) for each in (process, *started_by(process))]
+        self.mib = max(self.mib, round(sum(mib for mib, _ in found), 1))
+        self.files = max(self.files, sum(files for _, files in found))
+
+
+def started_by(process: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(stat.parent.name))
+    found = parents.get(process, [])
+    return found + [each for child in found for each in started_by(child)]
 
 
 def of_process(process: int) -> tuple[float, int]:
@@ -218,8 +244,8 @@ def planning(folder: Path, partitions: int) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--days", type=int, default=365, help="in one process; 0: none")
-    options.add_argument("--runs", type=int, default=365, help="in a process each; 0: none")
+    options.add_argument("--days", type=int, default=365, help="in one backfill; 0: none")
+    options.add_argument("--runs", type=int, default=365, help="in a run each; 0: none")
     options.add_argument("--every", type=int, default=5, help="days between two lines")
     options.add_argument("--folder", type=Path, help="default: a new one in the temporary folder")
     options.add_argument("--partitions", type=int, help="planning alone, with so many days")
@@ -232,7 +258,7 @@ def main() -> None:
         return
     with closing(Soak(folder.resolve(), given.every)) as soak:
         if given.days:
-            soak.one_process(given.days)
+            soak.one_backfill(given.days)
         if given.runs:
             soak.single_runs(given.runs)
 

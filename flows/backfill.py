@@ -15,6 +15,7 @@ from prefect.states import Crashed, State
 
 from blocks.errors import CoreTelecomsError
 from flows.daily import daily
+from flows.shared.apart import DAYS, Apart
 from flows.shared.deployed import Deployed
 from flows.shared.run import build, checked_run_date, settled, show_end
 from tasks.days import days_between, loaded_days, loaded_rows, needs_static
@@ -62,15 +63,17 @@ async def backfill(
     deployed = Deployed(deployment, platform, refresh_static, accept) if deployment else None
     if deployed:
         await deployed.check()
+    many = len(todo) > DAYS  # this process would grow with each
+    apart = Apart(platform, refresh_static, accept) if many and not deployed else None
     places = asyncio.Semaphore(max(1, parallel or (AT_A_TIME if deployed else 1)))
 
     async def run(day: date) -> State[Any]:
         async with places:
             shown.start(str(day))
-            if deployed:
-                state = await deployed.run(day)
+            if elsewhere := deployed or apart:
+                state = await elsewhere.run(day)
             else:
-                state = await _day(day, platform, refresh_static, accept)
+                state = await run_here(day, platform, refresh_static, accept)
             if state.is_completed():
                 with suppress(CoreTelecomsError):  # a number to look at
                     shown.add_rows(str(day), await asyncio.to_thread(loaded_rows, platform, day))
@@ -83,6 +86,8 @@ async def backfill(
         states[day] = await run(day)
     rest = todo[len(states) :]
     states |= zip(rest, await asyncio.gather(*map(run, rest)), strict=True)
+    if apart:
+        await apart.end()
     completed = [state.is_completed() for state in states.values()]
     counts = f"{sum(completed)} of {len(states)} days completed"
     if done:
@@ -94,7 +99,7 @@ async def backfill(
     return await concluded(steps, states, counts, again=AGAIN)
 
 
-async def _day(day: date, platform: str, refresh_static: bool, accept: bool) -> State[Any]:
+async def run_here(day: date, platform: str, refresh_static: bool, accept: bool) -> State[Any]:
     """How the day's run ended, or why it could not begin: only that day failed."""
     try:
         return await daily(day, platform, refresh_static, accept, return_state=True)

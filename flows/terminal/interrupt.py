@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
+from uuid import UUID
 
 from tasks.reporting.progress import board
 
@@ -24,6 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP_SECONDS = 8.0  # who sends SIGTERM often waits for 10
 REPORT_SECONDS = 3.0
 LEAVE_SECONDS = 20.0  # for the last log lines
+_SERVERS = "prefect.server.api.server"  # is loaded if the run has had a server of its own
 Result = TypeVar("Result")
 
 
@@ -103,6 +105,10 @@ def _end(number: int) -> None:
     until = time.monotonic() + CLEAN_UP_SECONDS
     for thread in ends:
         thread.join(max(0.0, until - time.monotonic()))
+    if module := sys.modules.get(_SERVERS):
+        for server in list(module.SubprocessASGIServer._instances.values()):
+            if process := server.server_process:  # it came to no end in time, and would stay
+                process.kill()
 
 
 def _stop_postgres() -> None:
@@ -129,7 +135,7 @@ def _start_no_other_server() -> None:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("the run was interrupted")
 
-    if module := sys.modules.get("prefect.server.api.server"):  # there if it has had one
+    if module := sys.modules.get(_SERVERS):
         module.SubprocessASGIServer.start = refuse
 
 
@@ -145,5 +151,7 @@ def _report(name: str) -> None:
         message=f"Interrupted where it ran ({name}). Run it again to go on."
     )
     with suppress(Exception), get_client(sync_client=True) as client:
-        for flow_run in board.flow_runs:
-            client.set_flow_run_state(flow_run, state, force=True)
+        for flow_run in map(UUID, board.flow_runs):
+            now = client.read_flow_run(flow_run).state
+            if now is None or not now.is_final():  # of a backfill's days some have ended
+                client.set_flow_run_state(flow_run, state, force=True)

@@ -85,6 +85,13 @@ class Board:
         """The step ended, or will not begin."""
         self._change(name, status=status, detail=detail, ended=time.monotonic())
 
+    def show(self, step: Step) -> None:
+        """A step as another process has it."""
+        with self._lock:
+            self.steps[step.name] = step
+        if listener := self.listener:
+            listener(step)
+
     def belongs_to(self, flow_run_id: str) -> None:
         """A flow run, or the subflow of one, whose steps these are."""
         with self._lock:

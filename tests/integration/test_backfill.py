@@ -1,8 +1,13 @@
 """Catch-up: a range of run dates in the order of need, each in its place, a failed one named."""
 
+import json
+import os
+import signal
+import time
 from datetime import date
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from prefect.client.orchestration import get_client
@@ -15,6 +20,11 @@ from tasks.gate import FIRST_RUN
 from tests.integration.daily_runs import FIRST, SECOND, DailyRuns, Place, complaints, last_flow_run
 
 THIRD, FOURTH = date(2025, 11, 22), date(2025, 11, 23)
+ONE = 1
+ONE_DAY = {
+    "flows.backfill:DAYS": "tests.integration.test_backfill:ONE",
+    "flows.shared.apart:DAYS": "tests.integration.test_backfill:ONE",
+}
 
 
 def days_run(start: date, end: date) -> dict[str, FlowRun]:
@@ -96,6 +106,47 @@ def test_a_failed_day(daily_runs: DailyRuns) -> None:
         assert child.wait() == 0, child.said
         assert list(days_run(FIRST, THIRD)) == [f"daily-{SECOND}-incremental"]
         assert query(place, rows, THIRD) == newest
+
+
+def test_more_days_than_a_process_takes(daily_runs: DailyRuns) -> None:
+    """Others run them, and it is one backfill all the same: to people, to programs, to Prefect."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with daily_runs.after_first.copied() as place:
+        (place.home / f"sources/call logs/call_logs_day_{SECOND}.csv").write_text("")
+        child = daily_runs.start_backfill(place, FIRST, THIRD, "--json", replace=ONE_DAY)
+        assert child.wait() == 1, child.said
+        screen, _, outcome = child.said.partition("\n{\n")
+        assert f"failed     {SECOND}  " in screen
+        assert f"done       {THIRD}  " in screen
+        assert "! Sample data: " in screen
+        assert f"ledger already; failed: {SECOND}." in screen
+        assert f"{SECOND}: ingest_call_logs failed: " in screen
+        assert "Traceback" not in screen
+        found = json.loads("{" + outcome)
+        assert list(found["error"]["days"]) == [str(SECOND)]
+        assert found["days"][str(THIRD)]["rows"] > 1000
+        assert found["steps"]["run_dbt"]["status"] == "done"
+        failed, loaded = days_run(FIRST, THIRD).values()
+        assert (failed.state_name, loaded.state_name) == ("Failed", "Completed")
+        rows = "SELECT count(*) FROM conformed.call_logs WHERE run_date = %s"
+        assert query(place, rows, THIRD) != [(0,)]
+
+
+def test_a_signal_ends_all_its_processes(daily_runs: DailyRuns) -> None:
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with daily_runs.after_first.copied() as place, psycopg.connect(place.dsn) as holder:
+        holder.execute("LOCK TABLE conformed.call_logs IN SHARE UPDATE EXCLUSIVE MODE")
+        child = daily_runs.start_backfill(place, SECOND, THIRD, replace=ONE_DAY)
+        while query(place, "SELECT FROM pg_locks WHERE NOT granted") == []:
+            time.sleep(0.05)
+        processes = psutil.Process(child.pid).children(recursive=True)
+        assert processes
+        os.kill(child.pid, signal.SIGTERM)
+        child.wait()
+        assert "Interrupted." in child.said
+        assert psutil.wait_procs(processes, timeout=10)[1] == []
+        (day,) = days_run(SECOND, THIRD).values()
+        assert day.state_name == "Cancelled"
 
 
 def test_static_data_first(daily_runs: DailyRuns) -> None:

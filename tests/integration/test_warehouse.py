@@ -321,6 +321,17 @@ def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     unit_tests = {test.name for test in warehouse.manifest.unit_tests.values()}
     assert unit_tests <= {r.node.name for r in tested.result if r.status == "pass"}
     assert "lifecycle_reopens" in unit_tests
+    warehouse.execute(
+        """
+        UPDATE analytics.fct_complaints
+        SET media_channel = CASE complaint_id WHEN 'r1' THEN 'FAX' END,
+            customer_key = CASE complaint_id WHEN 'r1' THEN customer_key ELSE 'nobody' END,
+            complaint_date_key = CASE complaint_id WHEN 'r2' THEN 0 ELSE 20251120 END
+        """
+    )
+    tested = warehouse.dbt("test", "--select", "fct_complaints,test_name:known_values")
+    found = {r.node.name: r.failures for r in tested.result}
+    assert found == {"known_values_fct_complaints": 2, "known_dates_fct_complaints": 1}
 
 
 _BUILT = """

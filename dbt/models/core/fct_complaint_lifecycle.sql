@@ -134,3 +134,5 @@ select
     end as met_sla,
     last_run_date
 from complaints
+-- as in fct_complaints
+order by complaint_key collate "C"

@@ -11,13 +11,16 @@ select
     complaints.agent_id,
     complaints.complaint_date,
     count(*) as complaints,
-    count(*) filter (where lifecycle.resolution_status = 'Resolved') as resolved,
+    count(*) filter (where complaints.resolution_status = 'Resolved') as resolved,
     sum(lifecycle.days_to_resolved)::bigint as days_to_resolve
 from {{ ref('fct_complaints') }} as complaints
-inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
-{% if is_incremental() %}
-where
-    complaints.{{ rebuilt_dates() }}
+left join {{ ref('fct_complaint_lifecycle') }} as lifecycle
+    on complaints.complaint_key = lifecycle.complaint_key
+    and lifecycle.days_to_resolved is not null
+    {% if is_incremental() %}
     and lifecycle.{{ rebuilt_dates() }}
+    {% endif %}
+{% if is_incremental() %}
+where complaints.{{ rebuilt_dates() }}
 {% endif %}
 group by complaints.agent_id, complaints.complaint_date

@@ -8,16 +8,19 @@
 
 with complaints as (
 
+    -- "C": their sort is most of the work, and it need not know a language's order
     select
-        complaints.customer_id,
+        complaints.customer_id collate "C" as customer_id,
         date_trunc('month', complaints.complaint_date)::date as month,
         complaints.channel,
         complaints.complaint_category,
-        complaints.agent_id,
-        lifecycle.resolution_status,
+        complaints.agent_id collate "C" as agent_id,
+        complaints.resolution_status,
         lifecycle.days_to_resolved
     from {{ ref('fct_complaints') }} as complaints
-    inner join {{ ref('fct_complaint_lifecycle') }} as lifecycle using (complaint_key)
+    left join {{ ref('fct_complaint_lifecycle') }} as lifecycle
+        on complaints.complaint_key = lifecycle.complaint_key
+        and lifecycle.days_to_resolved is not null
     {% if is_incremental() %}
     inner join {{ ref('build_customer_months') }} as wanted
         on complaints.customer_id = wanted.customer_id

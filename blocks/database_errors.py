@@ -24,6 +24,7 @@ from blocks.errors import (
 _PASSING = re.compile("08|40|53|57|55P03|25P03|25P04")
 # classes whose messages name objects and settings, never a value of a row.
 _NAMING = re.compile("0A|08|25|28|2B|3D|3F|42|53|54|55|57|58")
+_POOLER = "08P01"  # what PgBouncer (1.18) gives for whatever it refuses
 OURS = ("conformed", "staging", "quarantine", "ops", "analytics")  # schemas
 
 
@@ -39,6 +40,16 @@ def not_connected(error: psycopg.Error, conninfo: str, where: str) -> CoreTeleco
             where=where,
             todo="fix user, password or database in the DSN (CORETELECOMS_WAREHOUSE_DSN, "
             "CORETELECOMS_WEB_FORMS_DSN) or the platform block",
+        )
+    if code == _POOLER:
+        # a full pool may pass, a wrong password does not: only a person can tell them apart. So a
+        # task tries again, for half a minute, and then says all of them.
+        return DatabaseUnavailableError(
+            f"The server, or a pooler before it, took no connection{said}",
+            where=where,
+            todo="if it is a pooler (PgBouncer), check user, password and database, which it has "
+            "to know as PostgreSQL does, and its limits (max_client_conn, default_pool_size, "
+            "query_wait_timeout), then run again: nothing is loaded twice",
         )
     if code:
         return _translated(code, said, where)
@@ -116,13 +127,13 @@ def _translated(code: str, said: str, where: str) -> CoreTelecomsError:
             todo="connect to the primary server, not to a standby; or take "
             "default_transaction_read_only off the role, the database or the server",
         )
-    if code == "08P01":  # what PgBouncer gives for whatever it refuses
+    if code == _POOLER:
         return DatabaseUnavailableError(
             f"The server, or a pooler before it, broke off{said}",
             where=where,
-            todo="if it is a pooler (PgBouncer), check the database, user and password that it "
-            "knows, and its limits (max_client_conn, query_wait_timeout, query_timeout, "
-            "idle_transaction_timeout), then run again: the transaction was rolled back",
+            todo="if it is a pooler (PgBouncer), check its limits (default_pool_size, "
+            "query_wait_timeout, query_timeout, idle_transaction_timeout), then run again: the "
+            "transaction was rolled back",
         )
     if not code or _PASSING.match(code):
         return DatabaseUnavailableError(

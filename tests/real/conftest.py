@@ -51,18 +51,19 @@ def debian(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def pooled(debian: str, folder: Path) -> Callable[[str], AbstractContextManager[str]]:
+def pooled(debian: str, folder: Path) -> Callable[..., AbstractContextManager[str]]:
     """Starts PgBouncer in a pool mode before Debian's PostgreSQL; gives the DSN through it."""
     server = psycopg.conninfo.conninfo_to_dict(debian)
 
     @contextmanager
-    def start(mode: str) -> Iterator[str]:
+    def start(mode: str, size: int = 20) -> Iterator[str]:
         port = free_port()
         (folder / "users").write_text('"postgres" ""\n')
         (folder / "pgbouncer.ini").write_text(
             f"[databases]\n* = host={folder} port={server['port']} user=postgres\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
             f"auth_type = any\nauth_file = {folder}/users\npool_mode = {mode}\n"
+            f"default_pool_size = {size}\nquery_wait_timeout = 1\n"
         )
         command = [*AS_POSTGRES, "/usr/sbin/pgbouncer", "-q", str(folder / "pgbouncer.ini")]
         with subprocess.Popen(command) as process:

@@ -44,8 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(answer, default=str, ensure_ascii=False, indent=2) + "\n")
     else:
         sys.stdout.writelines(f"{line(layer, old)}\n" for layer, old in found.items())
-        if not given.yes:
-            sys.stdout.write("Nothing was removed. With --yes it is.\n")
+        said = (
+            "What is counted here was removed."
+            if given.yes
+            else "Nothing was removed. With --yes it is."
+        )
+        sys.stdout.write(f"{said}\n")
     return 1 if wrong else 0
 
 

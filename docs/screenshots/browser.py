@@ -49,7 +49,7 @@ class Page:
             if "id" in message:
                 self._answers[message["id"]] = message
             elif message["method"] == "Fetch.requestPaused":
-                self._mend_graph(message["params"])
+                self._repair_graph(message["params"])
             else:
                 self.events.append(message)
         answer = self._answers.pop(number)
@@ -107,7 +107,7 @@ class Page:
         """A part of the page as PNG."""
         return base64.b64decode(self.screenshot_base64(clip))
 
-    def _mend_graph(self, paused: dict[str, Any]) -> None:
+    def _repair_graph(self, paused: dict[str, Any]) -> None:
         """Go round a defect of Prefect's UI (3.9.1): its grid layouts stumble over task runs that
         have no parent but lie within another one, as dbt's do. They are roots no longer.
         """

@@ -71,7 +71,7 @@ async (png) => {
 # green steps; the first with the static path folded up, the last up to where it was held back
 PATHS = {"initial": 9, "incremental": 8, "failed": 6}
 # the history's other days: one is rejected, the one between the two ranges is missing.
-RANGES = (("2025-11-08", "2025-11-15"), ("2025-11-17", "2025-11-19"))
+RANGES = (("2025-09-24", "2025-11-15"), ("2025-11-17", "2025-11-19"))
 REJECTED = "2025-11-12"
 HISTORY = {"x": 0, "y": 0, "width": 1200, "height": 1680}
 SPOILED = "sources/call logs/call_logs_day_{day}.csv"  # of the failed day, in the run's home
@@ -94,7 +94,8 @@ def main() -> int:
         for start, end in RANGES:
             say(f"running {start} to {end}")
             code = int(start <= REJECTED <= end)
-            run(Path(folder), address, "backfill", "--from", start, "--to", end, code=code)
+            days = ["--from", start, "--to", end, "--parallel", "4"]
+            run(Path(folder), address, "backfill", *days, code=code)
         with browser(Path(folder), *WINDOW) as page:
             for shown, day in DAYS.items():
                 path = HERE / f"{shown}.png"
@@ -159,6 +160,7 @@ def picture_v2(page: Page, url: str) -> bytes:
     for option in ("hideArtifacts", "hideEvents", "dependency_nearest-parent"):
         page.click(f"#{option}")
     page.click('[data-slot="popover-trigger"]')
+    page.evaluate("document.activeElement.blur()")
     for _ in range(2):  # what is still being laid out is not in the middle the first time
         page.still()
         page.click("button:has(> .lucide-crosshair)")

@@ -34,7 +34,7 @@ def match_columns(entity: Entity, run_date: date, labels: Sequence[str], where: 
             f"{entity.name}: {what}; {_there(fields, labels)}",
             where=where,
             todo="ask the source's owner what changed; "
-            "a renamed column is declared in contracts.py",
+            "a renamed column is declared in tasks/entities/contracts.py",
         )
     known = {f.source_label for f in fields}
     return Columns(

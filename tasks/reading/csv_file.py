@@ -106,7 +106,8 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
                 f"The columns seem to be separated by {called}, not by {_called(delimiter)}",
                 where,
                 line + 1,
-                "export the file as it was declared, or declare its delimiter in contracts.py",
+                "export the file as it was declared, or declare its delimiter in "
+                "tasks/entities/contracts.py",
             )
     return labels, head[end:], line + head[:end].count(b"\n")
 

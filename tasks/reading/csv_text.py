@@ -22,7 +22,10 @@ def as_utf8(blocks: Iterable[bytes], encoding: str, where: str) -> Iterator[byte
         except UnicodeDecodeError as error:
             line += error.object[: error.start].decode(encoding, "replace").count("\n")
             what = f"Not {encoding}: byte 0x{error.object[error.start]:02x}"
-            todo = "export the file as its declaration in contracts.py says, or correct that"
+            todo = (
+                "export the file as its declaration in tasks/entities/contracts.py says, "
+                "or correct that"
+            )
             raise unreadable_at(what, where, line, todo) from None
         line += text.count("\n")
         if text:
@@ -38,7 +41,7 @@ def decoded(data: bytes, where: str, line: int) -> str:
             f"Not UTF-8: byte 0x{data[error.start]:02x}; it seems to be Windows-1252 or Latin-1",
             where,
             line + data.count(b"\n", 0, error.start) + 1,
-            "export the file as UTF-8, or declare its encoding in contracts.py",
+            "export the file as UTF-8, or declare its encoding in tasks/entities/contracts.py",
         ) from None
 
 

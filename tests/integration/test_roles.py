@@ -1,4 +1,6 @@
-"""Two daily runs, dbt included, with the documented role and nothing more."""
+"""Two daily runs, dbt included, with the documented role and nothing more, where all tables are
+published (Debezium, Airbyte, Fivetran).
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from blocks import samples
@@ -21,7 +24,9 @@ FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
 def by_roles(
     local: Path, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """The platform `local` on the documented roles."""
+    """The platform `local` on the documented roles, in a database that publishes all its tables."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE PUBLICATION everything FOR ALL TABLES")
     samples.ensure(tmp_path / "sources", database, FIRST)
     roles.make(database)
     samples.ensure(tmp_path / "sources", database, SECOND)  # its table comes after the GRANTs
@@ -34,6 +39,8 @@ def by_roles(
     forget()
     yield
     roles.drop(database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP PUBLICATION everything")
 
 
 def test_two_daily_runs_with_the_documented_roles(by_roles: None, database: str) -> None:

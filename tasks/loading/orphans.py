@@ -5,7 +5,6 @@ nothing that belongs to a session (a temporary table) has to last from one trans
 """
 
 from datetime import datetime
-from functools import reduce
 from io import BytesIO
 
 import polars as pl
@@ -53,36 +52,28 @@ def find_orphans(
         return pl.DataFrame(schema=ORPHANS)
     with reading(lake, silver.key):
         rows = scan(lake, silver.key)
-        found = rows.with_row_index("row").select(
-            pl.col("row").cast(pl.Int64),
-            "source_row",
-            pl.col(entity.key).alias("record_key"),
-            *there,
-        )
         reasons = []
         for field, static in there.items():
             ids = rows.select(field).unique().drop_nulls().collect(engine="streaming")
             known = _known(connection, static, ids.to_series(), as_of)
-            is_known = f"{field} is known"
-            found = found.join(
-                known.to_frame(field).lazy().with_columns(pl.lit(True).alias(is_known)),
-                on=field,
-                how="left",
-            )
             reasons.append(
                 pl.when(pl.col(field).is_null())
                 .then(pl.lit(f"{field} is missing"))
-                .when(pl.col(is_known).is_null())
+                .when(~pl.col(field).is_in(known.implode()))
                 .then(pl.lit(f"{field} is unknown"))
             )
-        orphaned = reduce(lambda a, b: a | b, (reason.is_not_null() for reason in reasons))
         return (
-            found.filter(orphaned)
+            rows.with_row_index("row")
             .select(
-                "row",
+                pl.col("row").cast(pl.Int64),
                 "source_row",
-                "record_key",
-                pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias("reason"),
+                pl.col(entity.key).alias("record_key"),
+                *(reason.alias(f"reason {number}") for number, reason in enumerate(reasons)),
+            )
+            .filter(pl.any_horizontal(pl.col("^reason .*$").is_not_null()))
+            .select(
+                *("row", "source_row", "record_key"),
+                pl.concat_str("^reason .*$", separator="; ", ignore_nulls=True).alias("reason"),
             )
             .sort("row")
             .collect(engine="streaming")

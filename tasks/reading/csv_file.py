@@ -213,15 +213,16 @@ def _quickly(batch: bytes, names: list[str], delimiter: str) -> pl.DataFrame | N
         frame = pl.read_csv(batch, has_header=False, schema=schema, separator=delimiter, glob=False)
     except pl.exceptions.PolarsError:
         return None
+    quoted = b'"' in batch
     if frame.to_series(-1).null_count():
         # short lines are padded at their end: then there are fewer commas than columns need.
         commas = frame.height * (len(names) - 1)
-        if b'"' in batch:
+        if quoted:
             inside = frame.select(pl.all().str.count_matches(delimiter, literal=True).sum())
             commas += sum(count or 0 for count in inside.row(0))
         if batch.count(delimiter.encode()) != commas:
             return None
-    if b'""' in batch:
+    if quoted and b'""' in batch:
         frame = frame.select(pl.when(pl.all() != "").then(pl.all()))
     frame.columns = names
     return frame

@@ -59,44 +59,71 @@
 {%- endmacro %}
 
 {% macro listed_history() -%}
-    {#- Complaint history of the complaints in the work list, or all of it. -#}
+    {#- Complaint history of the complaints in the work list, or all of it. A run date that has few of
+        them is asked for each by its key: PostgreSQL doesn't see that such a question goes to one
+        partition, so it would rather read all of them, and `offset 0` leaves it no choice. -#}
     {%- if not is_incremental() -%}
     select * from {{ ref('int_complaint_history') }}
     {%- else -%}
-    {%- set days -%}
+    with listed as materialized (
+
         select
-            complaints.channel,
-            complaints.complaint_id,
-            run_dates.run_date
-        from (
-            select
-                channel,
-                complaint_id,
-                min(first_run_date) as first_run_date,
-                max(last_run_date) as last_run_date
-            from {{ ref('build_complaints') }}
-            group by channel, complaint_id
-        ) as complaints
-        inner join (
-            select distinct run_date from {{ ref('build_run_dates') }} where not is_static
-        ) as run_dates
-            on run_dates.run_date between complaints.first_run_date and complaints.last_run_date
-    {%- endset -%}
-    -- a day at a time, so that few complaints of many days are looked up by the partitions' keys
-    with days as materialized (
-        {{ days }}
+            channel,
+            complaint_id,
+            min(first_run_date) as first_run_date,
+            max(last_run_date) as last_run_date
+        from {{ ref('build_complaints') }}
+        group by channel, complaint_id
+
     )
+
+    {%- set few = _listed_run_dates('<') %}
 
     select history.*
     from {{ ref('int_complaint_history') }} as history
-    inner join days
-        on history.channel = days.channel
-        and history.complaint_id = days.complaint_id
-        and history.run_date = days.run_date
-    where history.run_date in (
-        {{ _literals('select distinct run_date from (' ~ days ~ ') as days', ref('build_complaints')) }}
-    )
+    inner join listed
+        on history.channel = listed.channel
+        and history.complaint_id = listed.complaint_id
+        and history.run_date between listed.first_run_date and listed.last_run_date
+    where history.run_date in ({{ _listed_run_dates('>=') }})
+    union all
+    select history.*
+    from listed
+    inner join unnest(array[{{ few }}]) as run_dates (run_date)
+        on run_dates.run_date between listed.first_run_date and listed.last_run_date
+    cross join lateral (
+        select * from {{ ref('int_complaint_history') }}
+        where
+            channel = listed.channel
+            and complaint_id = listed.complaint_id
+            and run_date = run_dates.run_date
+            and run_date in ({{ few }})
+        offset 0
+    ) as history
     {%- endif -%}
+{%- endmacro %}
+
+{% macro _listed_run_dates(few_or_many) -%}
+    {#- Run dates between the first and the last report of listed complaints, as literals: those that
+        have few of these ('<') for the rows that they have, or many ('>='). -#}
+    {%- set rows_for_a_look_up = 20 -%}
+    {%- set query -%}
+        select run_date
+        from (
+            select run_date, sum(rows_loaded) as rows_there
+            from {{ ref('build_run_dates') }}
+            where not is_static
+            group by run_date
+        ) as run_dates
+        inner join (
+            select first_run_date, last_run_date, count(*) as complaints
+            from {{ ref('build_complaints') }}
+            group by first_run_date, last_run_date
+        ) as listed on run_date between first_run_date and last_run_date
+        group by run_date, rows_there
+        having sum(complaints) * {{ rows_for_a_look_up }} {{ few_or_many }} coalesce(rows_there, 0)
+    {%- endset -%}
+    {{ _literals(query, ref('build_complaints')) }}
 {%- endmacro %}
 
 {% macro delete_rebuilt(condition) %}

@@ -131,9 +131,10 @@ def test_complaint_that_comes_back_does_not_read_the_days_between(warehouse: War
     warehouse.build_models()
     before = dict(warehouse.rows(_READ))
     today = days[-1] + timedelta(days=1)
-    warehouse.load_day(
-        today, call_logs=[*calls(0, 1, FIRST, "Resolved"), *calls(10**6, 1, today, "Backlog")]
-    )
+    # others come back from the day before, as they do every day
+    of_yesterday = calls((len(days) - 1) * LARGE, LARGE // 100, days[-1], "Resolved")
+    new = calls(10**6, LARGE, today, "Backlog")
+    warehouse.load_day(today, call_logs=[*calls(0, 1, FIRST, "Resolved"), *of_yesterday, *new])
     warehouse.build()
     between = {day_name("call_logs", day) for day in days[1:]}
     read = {name: rows - before[name] for name, rows in warehouse.rows(_READ) if name in between}

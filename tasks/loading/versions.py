@@ -58,6 +58,11 @@ def _replay(connection: Connection, entity: Entity, snapshot: sql.Identifier) ->
         _note(connection, entity, seen.format(rows, sql.Literal(turn)))
 
 
+# With no version there is none to look for.
+_BEGIN = """
+    INSERT INTO {versions} ({columns}, valid_from)
+    SELECT {arriving_columns}, loaded_for FROM ({arriving}) AS arriving
+"""
 # A change takes effect on the run date that brought it, or on the newest version's if that is
 # later. It replaces what took effect there before; if it only takes that back, the version before
 # goes on. Look-ups by the key cost what changed, whatever the statistics say.
@@ -95,8 +100,10 @@ def _note(connection: Connection, entity: Entity, arriving: sql.Composed) -> Non
     """
     columns = (entity.key, *entity.versioned)
     fields = [field.name for field in entity.fields if field.versioned]
+    any_version = sql.SQL("SELECT FROM {} LIMIT 1").format(versions(entity))
+    begins = connection.execute(any_version).fetchone() is None
     connection.execute(
-        sql.SQL(_NOTE).format(
+        sql.SQL(_BEGIN if begins else _NOTE).format(
             arriving=arriving,
             versions=versions(entity),
             key=sql.Identifier(entity.key),

@@ -1,4 +1,4 @@
-"""No statement of a build costs more than its rows, whatever the statistics of the day before."""
+"""No statement of a load or build costs more than its rows, whatever statistics were left."""
 
 import os
 import shutil
@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from bench import generate
+from blocks.database import connect
+from blocks.resources import Resources
+from blocks.stores.local import LocalStore
+from tasks import replay
+from tasks.entities.contracts import CUSTOMERS as PEOPLE
 from tasks.loading.tables import day_name
-from tests.integration.plans import watched
+from tests.integration.by_hand import load_one
+from tests.integration.plans import watched, watched_load
 from tests.integration.warehouse import Warehouse, on_server
 
 if TYPE_CHECKING:
@@ -71,7 +78,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def warehouse(server: str, dbt_project: "Manifest", tmp_path: Path) -> Iterator[Warehouse]:
-    """A warehouse whose statistics nobody renews but the build itself."""
+    """A warehouse whose statistics nobody renews but loads and builds themselves."""
     warehouse = on_server(server, tmp_path, dbt_project)
     warehouse.create()
     with psycopg.connect(server, autocommit=True) as connection:
@@ -145,6 +152,37 @@ def test_complaint_that_comes_back_does_not_read_the_days_between(warehouse: War
         "JOIN analytics.fct_complaints USING (complaint_key, resolution_status, last_run_date) "
         "WHERE fct_complaints.complaint_id = 'call-0'"
     ) == [("Resolved", FIRST, today, FIRST)]
+
+
+def test_loads_and_replay_of_a_large_day(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Most of it are orphans, whose customers come afterwards; then all of these move."""
+    resources = Resources(
+        platform="test",
+        source=LocalStore(tmp_path / "source"),
+        lake=LocalStore(tmp_path / "lake"),
+        agents_url=None,
+        warehouse_dsn=warehouse.dsn,
+        web_forms_dsn=warehouse.dsn,
+        max_quarantine=1,
+    )
+    source = tmp_path / "source"
+    generate.sources(source, SMALL, FIRST, customers=SMALL, agents=AGENTS)
+    for entity in ("customers", "agents", "call_logs"):
+        load_one(entity, FIRST, resources)
+    generate.sources(source, LARGE, SECOND, customers=LARGE, agents=AGENTS)
+    with watched_load(LARGE // 4) as repeated:
+        load_one("call_logs", SECOND, resources)
+        load_one("customers", SECOND, resources)
+        with connect(warehouse.dsn) as connection:
+            (second,) = (r for r in replay._freed(connection, None, None) if r.run_date == SECOND)
+        load_one("call_logs", SECOND, resources)
+        file = source / PEOPLE.source_on(THIRD)
+        file.write_text(file.read_text().replace("Main Street", "Side Street"))
+        load_one("customers", THIRD, resources)
+    assert repeated == []
+    assert second.free == second.orphans > LARGE // 2
+    moved = "SELECT updated FROM ops.ledger WHERE entity = 'customers' ORDER BY run_date DESC"
+    assert warehouse.rows(moved)[0] == (LARGE,)
 
 
 # rows of each day's calls that were ever read one after the other

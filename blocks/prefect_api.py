@@ -9,6 +9,7 @@ import httpx
 
 from blocks.errors import ConfigurationError, CoreTelecomsError, TransientError
 from blocks.server import api
+from blocks.temporary_server import did_not_start
 
 _TEMPORARY_SERVER = "prefect/server/api/server.py"
 _PASSING = (408, 425, 429)  # and all from 500 on
@@ -54,11 +55,7 @@ def unreachable(error: Exception) -> CoreTelecomsError | None:
     frames = traceback.extract_tb(error.__traceback__)
     if not found and not frames[-1].filename.endswith(_TEMPORARY_SERVER):
         return None
-    return TransientError(
-        "Prefect's temporary server did not start",
-        todo="read what it wrote, then run it again; on a slow machine set "
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
-    )
+    return did_not_start()
 
 
 @contextmanager

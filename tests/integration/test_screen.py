@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
@@ -160,8 +161,11 @@ def test_a_signal(local: Path, number: signal.Signals) -> None:
 ASKING = """
 import atexit, os, signal, threading
 from prefect.client.orchestration import get_client
+from blocks import temporary_server
 from flows.terminal import interrupt
 
+temporary_server.start()
+temporary_server.wait()
 answered, stopped, asked_again = threading.Event(), threading.Event(), threading.Event()
 
 def end():  # registered first, so run last
@@ -188,22 +192,59 @@ with interrupt.handled(lambda: None):
 """
 
 
+# a run that is killed; its server goes on alone.
+KILLED = """
+import os, signal
+from blocks import temporary_server
+
+temporary_server.start()
+temporary_server.wait()
+print(os.environ["PREFECT_API_URL"], flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@contextmanager
+def on_its_own_server(program: str, home: Path) -> Iterator["subprocess.Popen[str]"]:
+    environment = os.environ | {"PREFECT_HOME": str(home)}
+    environment.pop("PREFECT_API_URL", None)  # there, it would start none
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
 def test_ctrl_c_leaves_no_server(
     prefect_server: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The run's own one stops, and its threads, which go on meanwhile, start no other."""
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
-    environment.pop("PREFECT_API_URL", None)  # there, it would start none
-    with made_once(tmp_path / "prefect.db", tmp_path_factory):
-        program = subprocess.Popen(
-            [sys.executable, "-c", ASKING],
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-        )
+    with (
+        made_once(tmp_path / "prefect.db", tmp_path_factory),
+        on_its_own_server(ASKING, tmp_path) as program,
+    ):
         assert program.wait() == 130
     with pytest.raises(ProcessLookupError):  # nobody is left in its group
         os.killpg(program.pid, signal.SIGKILL)
+
+
+def test_a_killed_run_leaves_no_server(
+    prefect_server: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with (
+        made_once(tmp_path / "prefect.db", tmp_path_factory),
+        on_its_own_server(KILLED, tmp_path) as program,
+    ):
+        assert program.stdout
+        url = program.stdout.readline().strip()
+        assert program.wait() == -signal.SIGKILL
+        assert program.stdout.read() == ""  # until its server has ended, too
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
 
 
 def test_no_prefect_there(local: Path) -> None:

@@ -1,0 +1,109 @@
+"""The Prefect server of a run that is told of none: it starts while the run loads its own modules.
+
+Left to itself, Prefect starts the same one when something first asks for its API. To do so it
+imports the whole server into the run's own process first, which takes as long as the start.
+"""
+
+import atexit
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+from blocks.errors import TransientError
+
+# it looks for garbage as seldom as a run does (flows/shared/process.py): a sixth of its start. And
+# it ends with a run that was killed: then nobody holds the other end of its input any more.
+_SERVE = """
+import gc, os, signal, socket, sys, threading
+gc.set_threshold(50_000, 20, 100)
+def end():
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end, daemon=True).start()
+import uvicorn
+from prefect.server.api.server import create_app
+config = uvicorn.Config(create_app(ephemeral=True, final=True), log_level="error", lifespan="on")
+uvicorn.Server(config).run([socket.socket(fileno=int(sys.argv[1]))])
+"""
+STOP_SECONDS = 5  # as long as Prefect gives its own
+
+_lock = threading.Lock()
+_process: "subprocess.Popen[bytes] | None" = None
+_port = 0
+_ended = False
+
+
+def start() -> None:
+    """Start it, unless another one is named; it stops with this process."""
+    global _process, _port
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import get_current_settings
+
+    config = get_current_settings()
+    if config.api.url or not config.server.ephemeral.enabled:
+        return
+    with _lock:
+        if _ended:
+            raise RuntimeError("the run was interrupted")
+        # there before the server is: no other process takes its port, and requests wait in it.
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            _port = listening.getsockname()[1]
+            serve = [sys.executable, "-c", _SERVE, str(listening.fileno())]
+            _process = subprocess.Popen(serve, pass_fds=[listening.fileno()], stdin=subprocess.PIPE)
+    atexit.register(stop)
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_port}/api"
+    refresh_global_settings_context()
+
+
+def is_ours() -> bool:
+    """Whether this process has started one."""
+    return _process is not None
+
+
+def wait() -> None:
+    """Wait until it answers. Raises TransientError."""
+    from prefect.settings import get_current_settings
+
+    seconds = get_current_settings().server.ephemeral.startup_timeout_seconds
+    connection = http.client.HTTPConnection("127.0.0.1", _port, timeout=seconds)
+    try:
+        connection.request("GET", "/api/health")
+        if connection.getresponse().status != http.HTTPStatus.OK:
+            raise did_not_start()
+    except (OSError, http.client.HTTPException):
+        raise did_not_start() from None
+    finally:
+        connection.close()
+
+
+def did_not_start() -> TransientError:
+    """Why a run ends before it began."""
+    return TransientError(
+        "Prefect's temporary server did not start",
+        todo="read what it wrote, then run it again; on a slow machine set "
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS to more than 180",
+    )
+
+
+def stop() -> None:
+    """Stop it, if there is one; from now on none starts."""
+    global _process, _ended
+    with _lock:
+        _ended, process = True, _process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def kill() -> None:
+    """End it at once."""
+    if _process:
+        _process.kill()

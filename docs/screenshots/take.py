@@ -160,10 +160,10 @@ def picture_v2(page: Page, url: str) -> bytes:
     for option in ("hideArtifacts", "hideEvents", "dependency_nearest-parent"):
         page.click(f"#{option}")
     page.click('[data-slot="popover-trigger"]')
-    page.evaluate("document.activeElement.blur()")
     for _ in range(2):  # what is still being laid out is not in the middle the first time
         page.still()
         page.click("button:has(> .lucide-crosshair)")
+    page.evaluate("document.activeElement.blur()")  # the last button had a frame
     page.still()
     return page.screenshot(VIEW)
 

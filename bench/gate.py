@@ -57,7 +57,7 @@ def prefect_server(kind: str) -> Iterator[str]:
 
 def empty_bodies(times: dict[str, float]) -> None:
     """Replace what the tasks do by nothing; `times` gets when the measured ones ended or began."""
-    from tasks import gate, ingest, load, transform, warehouse
+    from tasks import gate, ingest, load, set_up, transform, warehouse
     from tasks.entities.references import Bronze, Loaded, Silver
     from tasks.gate import LoadType
     from tasks.loading import tables
@@ -86,8 +86,9 @@ def empty_bodies(times: dict[str, float]) -> None:
     gate._load_type = load_type
     tables.create_all_tables = nothing  # type: ignore[assignment]
     tables.lost_days = lambda _: []
+    set_up.record = nothing
     tables.clear_staging = tables.cleanup_checkpoints = nothing
-    warehouse._build = lambda _: warehouse.Built(0, (), 0.0)
+    warehouse._build = lambda *_: warehouse.Built(0, (), 0.0)
 
 
 def wait_until_recorded() -> None:

@@ -1,10 +1,11 @@
 """Where files live: a local folder or an S3 prefix, behind the same few verbs."""
 
 import errno
+import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile, rmtree
@@ -42,9 +43,13 @@ class LocalStore:
             if not start.parent.is_dir():
                 return {}
             entries = start.parent.glob(f"{_literal(start.name[:-1])}*")
-            files = (f for e in entries for f in (e.rglob("*") if e.is_dir() else (e,)))
-            found = ((f.relative_to(self.root).as_posix(), f) for f in files if f.is_file())
-            return {key: file.stat().st_size for key, file in sorted(found)}
+            files = (f for e in entries for f in (_below(e) if e.is_dir() else (e,)))
+            found = {}
+            for file in sorted(files):
+                with suppress(FileNotFoundError):  # a writer's scratch that is gone already
+                    if file.is_file():
+                        found[file.relative_to(self.root).as_posix()] = file.stat().st_size
+            return found
 
     def local_copy(self, key: str, spool: Path) -> Path:
         path = self.root / key
@@ -111,8 +116,15 @@ class LocalStore:
 def _sweep(path: Path) -> None:
     """Remove what writers of `path` that were killed left next to it."""
     for scratch in path.parent.glob(f".{_literal(path.name)}.????????"):
-        if time.time() - scratch.lstat().st_mtime > STALE_SECONDS:
-            rmtree(scratch, ignore_errors=True)
+        with suppress(FileNotFoundError):  # of another writer, which has ended meanwhile
+            if time.time() - scratch.lstat().st_mtime > STALE_SECONDS:
+                rmtree(scratch, ignore_errors=True)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    # unlike `rglob`, it takes a folder that vanishes meanwhile for an empty one.
+    for where, _, names in os.walk(folder):
+        yield from (Path(where, name) for name in names)
 
 
 def _literal(name: str) -> str:

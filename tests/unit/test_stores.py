@@ -81,6 +81,15 @@ def test_what_killed_writers_left_is_removed(store: LocalStore, tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {"a[1]", ".a[1].11111111", ".b.00000000"}
 
 
+def test_another_writer_of_the_same_file_may_end_meanwhile(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two loads write the same record: what the other has half written is gone a moment later."""
+    monkeypatch.setattr(Path, "glob", lambda folder, _: iter([folder / ".a.00000000"]))
+    store.write("a", b"ours")
+    assert store.read("a") == b"ours"
+
+
 @pytest.mark.parametrize("read", [lambda s, key: s.local_copy(key, s.root), scan])
 def test_a_missing_file(store: LocalStore, read: Callable[[LocalStore, str], object]) -> None:
     with pytest.raises(SourceMissingError, match="The file does not exist") as caught:

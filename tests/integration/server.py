@@ -32,6 +32,7 @@ class Server:
         ours = {name: v for name, v in os.environ.items() if not name.startswith("PREFECT_")}
         self.environment = {
             **ours,
+            **QUICK,
             **variables,
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": self.url,

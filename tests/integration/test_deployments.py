@@ -30,11 +30,12 @@ from tasks.reporting.summary import Summary
 from tests.conftest import emptied, new_database
 from tests.integration.by_hand import CHANNELS, load_landed
 from tests.integration.conftest import made_once, parsed_once
-from tests.integration.server import QUICK, ROOT, Server, ended, running, wait_for
+from tests.integration.server import ROOT, Server, ended, running, wait_for
 from tests.integration.slack_double import Slack, slack
 from tests.integration.snapshot import differing, snapshot
 
 FIRST, SECOND, *LATER = (date(2025, 11, day) for day in (20, 21, 22, 23))
+SCHEDULED = datetime(2025, 11, 22, 2, tzinfo=UTC)  # a day after the second run date
 AUTOMATIONS = yaml.safe_load((ROOT / "blocks/automations.yaml").read_text())["automations"]
 
 NOTHING_DUE = "CoreTelecoms: no daily run for more than a day"  # fires without a schedule, too
@@ -82,7 +83,6 @@ def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     server = Server(
         tmp_path_factory.mktemp("server"),
         CORETELECOMS_WAREHOUSE_DSN=database,
-        **QUICK,
         # what a person would wait for, a test would too:
         PREFECT_WORKER_QUERY_SECONDS="1",
         PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS="1",
@@ -203,17 +203,29 @@ def impatient(api: Api, deployed: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def two_runs(server: Server, api: Api, impatient: list[str]) -> list[dict[str, Any]]:
-    """Two runs of the daily run's deployment, the second one asked for while the first goes on."""
-    daily = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
-    parameters = {"platform": "local", "run_date": str(FIRST)}
-    api.post(f"/deployments/{daily}/create_flow_run", parameters=parameters)
+    """Two runs of the daily run's deployment, the second one asked for while the first goes on: as
+    one at 02:00 with `lag_days: 1`, whose worker was away for more than a day.
+    """
+    command = ("deployment", "run", "daily/coretelecoms", "-p", "platform=local")
+    server.prefect(*command, "-p", f"run_date={FIRST}")
 
     def goes_on() -> bool:
         return any(run["state"]["type"] == "RUNNING" for run in api.runs("coretelecoms"))
 
     wait_for(goes_on, "the first run", server.folder / "worker.log")
-    command = ("deployment", "run", "daily/coretelecoms", "-p", "platform=local")
-    server.prefect(*command, "-p", f"run_date={SECOND}", "--watch")
+    daily = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
+    late = {"scheduled_time": SCHEDULED.isoformat()}
+    api.post(
+        f"/deployments/{daily}/create_flow_run",
+        state={"type": "SCHEDULED", "state_details": late},
+        parameters={"platform": "local", "lag_days": 1},
+    )
+
+    def ended() -> bool:
+        states = [run["state"]["type"] for run in api.runs("coretelecoms")]
+        return len(states) == 2 and {*states} <= {"COMPLETED", "FAILED", "CRASHED"}
+
+    wait_for(ended, "the late run", server.folder / "worker.log")
     return api.runs("coretelecoms")
 
 
@@ -235,27 +247,12 @@ def test_two_runs(server: Server, two_runs: list[dict[str, Any]], database: str)
 
 
 def test_a_run_that_starts_late_is_about_the_day_of_its_schedule(
-    server: Server, api: Api, two_runs: list[dict[str, Any]]
+    two_runs: list[dict[str, Any]],
 ) -> None:
-    """As one at 02:00 with `lag_days: 1`, whose worker was away for more than a day."""
-    daily = httpx.get(f"{server.url}/deployments/name/daily/coretelecoms").json()["id"]
-    scheduled = datetime(2025, 11, 21, 2, tzinfo=UTC)
-    run = api.post(
-        f"/deployments/{daily}/create_flow_run",
-        state={"type": "SCHEDULED", "state_details": {"scheduled_time": scheduled.isoformat()}},
-        parameters={"platform": "local", "lag_days": 1},
-    )
-
-    def ended() -> Any:
-        found = httpx.get(f"{server.url}/flow_runs/{run['id']}").json()
-        return found["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED") and found
-
-    wait_for(ended, "the late run", server.folder / "worker.log")
-    assert (ended()["name"], ended()["state"]["name"]) == (
-        f"daily-{FIRST}-incremental",
-        "Completed",
-    )
-    assert datetime.fromisoformat(ended()["start_time"]) > scheduled
+    late = two_runs[1]
+    assert late["parameters"] == {"platform": "local", "lag_days": 1}
+    assert late["name"] == f"daily-{SECOND}-incremental"
+    assert datetime.fromisoformat(late["start_time"]) > SCHEDULED
 
 
 def test_the_automations_fire(

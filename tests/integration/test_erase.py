@@ -16,12 +16,13 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import State
 
-from blocks.resolving import forget
+from blocks.resolving import forget, resolve
 from blocks.settings import settings
 from flows.daily import daily
 from flows.rebuild import rebuild
 from flows.replay import replay_quarantine
 from flows.terminal.commands import erase_command
+from tests.integration.by_hand import load_all
 from tests.integration.person import (
     FIRST,
     ID,
@@ -74,9 +75,10 @@ def prefects() -> list[Path]:
 
 
 def test_in_every_place_then_in_none(local: Path, database: str, sources: Path) -> None:
-    for day in (FIRST, SECOND):
-        deliver(sources, database, day)
-        completed(daily(day, refresh_static=True, return_state=True))
+    deliver(sources, database, FIRST)
+    load_all(resolve(), [FIRST])
+    deliver(sources, database, SECOND)
+    completed(daily(SECOND, refresh_static=True, return_state=True))
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("ANALYZE")
         complaints = connection.execute(MART, [ID]).fetchall()

@@ -36,6 +36,13 @@ PAIRS = [
     for static in (*SET_UP, *STATIC)
     for complaint in (*INGESTS, GATE, *BEHIND)
 ]
+# the channels go the same way: of what one channel shows, the other two show more (make test-long).
+OF_ANOTHER_CHANNEL = {
+    frozenset({static, ingest})
+    for turn, static in enumerate((*SET_UP, *STATIC))
+    for ingest in INGESTS
+    if ingest != INGESTS[turn % len(INGESTS)]
+}
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,12 @@ def variables(failing: Set[str]) -> tuple[str | None, ...]:
 
 
 ROWS = [
-    pytest.param(failing, variable, id=f"{named(failing)}-{variable or 'unset'}")
+    pytest.param(
+        failing,
+        variable,
+        id=f"{named(failing)}-{variable or 'unset'}",
+        marks=pytest.mark.long if failing in OF_ANOTHER_CHANNEL else (),
+    )
     for failing in (NOTHING, *ALONE, *PAIRS)
     for variable in variables(failing)
 ]

@@ -27,7 +27,7 @@ from prefect.settings import (
 from blocks.errors import ConfigurationError
 from blocks.server import keep_to_one_connection
 from tests.integration.conftest import made_once
-from tests.integration.server import QUICK, ROOT, Server, ended, running, wait_for
+from tests.integration.server import ROOT, Server, ended, running, wait_for
 
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
@@ -197,7 +197,7 @@ def test_a_run_keeps_its_deployments_slot_when_the_server_restarts(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """As Prefect starts it, it forgets whose slots are taken: nobody can renew or free them."""
-    server = Server(tmp_path, **QUICK)
+    server = Server(tmp_path)
     # a server takes leases away from clients too old to renew them.
     agent = {"User-Agent": f"prefect/{prefect.__version__} (API 0.8.4)"}
 

@@ -20,6 +20,7 @@ class Measured:
 
     seconds: list[float] = field(default_factory=list)
     peak_mib: list[float] = field(default_factory=list)
+    same_rows: str = ""  # whether its result is the one of this project, where that was compared
 
     def add(self, seconds: float, peak_mib: float = 0.0) -> None:
         """One more reading."""
@@ -45,7 +46,7 @@ def show(title: str, measured: dict[str, Measured]) -> None:
     """Print a table; the ratio is to the first line's median."""
     table = Table(title=title, caption=machine())
     table.add_column("")
-    for column in ("median s", "min", "max", "runs", "ratio", "peak MiB"):
+    for column in ("median s", "min", "max", "runs", "ratio", "peak MiB", "same rows"):
         table.add_column(column, justify="right")
     first = next(iter(measured.values())).median
     for name, m in measured.items():
@@ -57,6 +58,7 @@ def show(title: str, measured: dict[str, Measured]) -> None:
             str(len(m.seconds)),
             f"{m.median / first:.2f}",
             f"{max(m.peak_mib):,.0f}" if any(m.peak_mib) else "",
+            m.same_rows,
         )
     Console().print(table)
 

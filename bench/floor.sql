@@ -1,4 +1,4 @@
--- What dbt makes of a day of new call logs (in table `floor`), written by hand for just that case:
+-- What dbt makes of a day of new call logs (in table `usual`), written by hand for just that case:
 -- one pass for each table, hash joins, no tests. {day} is the run date.
 
 INSERT INTO analytics.fct_complaints
@@ -7,7 +7,7 @@ SELECT md5('call_log|' || call_id), 'call_log', call_id, customer_key, agent_key
        CASE WHEN resolution_status = 'Resolved' THEN call_end_time::date END, NULL, call_start_time,
        call_end_time, '{day}', '{day}'
 FROM (
-    SELECT *, coalesce(request_date, call_logs_generation_date, '{day}') AS made FROM floor
+    SELECT *, coalesce(request_date, call_logs_generation_date, '{day}') AS made FROM usual
 ) AS calls
 JOIN analytics.dim_customers AS customer USING (customer_id)
 JOIN analytics.dim_agents AS agent USING (agent_id)
@@ -28,20 +28,20 @@ SELECT md5('call_log|' || call_id), 'call_log', call_id, made, resolution_status
             WHEN '{day}' > made + 3 THEN false END,
        '{day}'
 FROM (
-    SELECT *, coalesce(request_date, call_logs_generation_date, '{day}') AS made FROM floor
+    SELECT *, coalesce(request_date, call_logs_generation_date, '{day}') AS made FROM usual
 ) AS calls;
 
 INSERT INTO analytics.agg_daily_complaints
 SELECT coalesce(request_date, call_logs_generation_date, '{day}'), 'call_log', complaint_category,
        resolution_status, count(*)
-FROM floor GROUP BY 1, 3, 4;
+FROM usual GROUP BY 1, 3, 4;
 
 INSERT INTO analytics.agg_agent_daily
 SELECT agent_id, coalesce(request_date, call_logs_generation_date, '{day}') AS made, count(*),
        count(*) FILTER (WHERE resolution_status = 'Resolved'),
        sum('{day}' - coalesce(request_date, call_logs_generation_date, '{day}'))
            FILTER (WHERE resolution_status = 'Resolved')
-FROM floor GROUP BY 1, 2;
+FROM usual GROUP BY 1, 2;
 
 TRUNCATE analytics.agg_agent_performance;
 INSERT INTO analytics.agg_agent_performance
@@ -72,7 +72,7 @@ FROM (
            CASE WHEN resolution_status = 'Resolved'
                 THEN '{day}' - coalesce(request_date, call_logs_generation_date, '{day}')
            END AS days_to_resolved
-    FROM floor
+    FROM usual
     UNION ALL
     SELECT fct.channel, customer_id, agent_id, complaint_category, fct.resolution_status,
            fct.complaint_date, days_to_resolved

@@ -39,6 +39,8 @@ def table(figures: dict[str, Any], readings: dict[str, Measured]) -> str:
     compared = bool(figures["rows"])
     titles = ["", "median s", "range", "runs"]
     titles += ["ratio to the first", "peak MiB over idle"] if compared else []
+    rows_compared = any(m.same_rows for m in readings.values())
+    titles += ["same rows"] if rows_compared else []
     lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     first = next(iter(readings.values())).median
     for name, m in readings.items():
@@ -47,6 +49,7 @@ def table(figures: dict[str, Any], readings: dict[str, Measured]) -> str:
         if compared:
             peak = f"{max(m.peak_mib):,.0f}" if any(m.peak_mib) else ""
             cells += [f"{m.median / first:.2f}", peak]
+        cells += [m.same_rows] if rows_compared else []
         lines.append(_line(cells))
     lines += ["", f"Measured {figures['measured_at']} on {figures['machine']}."]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import SchemaDriftError, SourceUnreadableError
+from tasks.reading import json_columns
 from tasks.reading import json_file as module
 from tasks.reading.json_columns import read_columns
 from tasks.reading.json_file import read_json
@@ -208,9 +209,14 @@ def careful(data: bytes) -> list[Any] | None:
     spaced=st.booleans(),
     tail=st.sampled_from(["", "\n", " ", "x", "}", ","]),
     broken=st.none() | st.tuples(st.integers(0, 80), PIECES),
+    piece_bytes=st.sampled_from([5, 12, 1 << 20]),
 )
 def test_columns_split_at_quotes_are_what_the_decoder_reads(
-    columns: list[tuple[str, str]], spaced: bool, tail: str, broken: tuple[int, str] | None
+    columns: list[tuple[str, str]],
+    spaced: bool,
+    tail: str,
+    broken: tuple[int, str] | None,
+    piece_bytes: int,
 ) -> None:
     text = "{" + ",".join(f'"{name}":{{{body}}}' for name, body in columns) + "}" + tail
     if spaced:
@@ -218,7 +224,9 @@ def test_columns_split_at_quotes_are_what_the_decoder_reads(
     if broken:
         text = text[: broken[0]] + broken[1] + text[broken[0] :]
     data = text.encode()
-    quick = read_columns(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_columns, "_PIECE_BYTES", piece_bytes)
+        quick = read_columns(data)
     if quick is not None:
         assert [quick.columns, *quick.rows()] == careful(data)
 
@@ -233,7 +241,11 @@ def test_columns_split_at_quotes_are_what_the_decoder_reads(
         '{"a":{"7":"}\\"}","3":"\\\\"},"b":{"7":"x","3":7}}',
     ],
 )
-def test_what_pandas_writes_is_split_at_quotes(text: str) -> None:
+@pytest.mark.parametrize("piece_bytes", [12, 1 << 20])
+def test_what_pandas_writes_is_split_at_quotes(
+    text: str, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_columns, "_PIECE_BYTES", piece_bytes)
     quick = read_columns(text.encode())
     assert quick is not None
     assert [quick.columns, *quick.rows()] == careful(text.encode())

@@ -85,14 +85,34 @@ def _parsed(text: str, where: str) -> Any:
 
 def records_of(lines: Iterable[str], first: int, where: str) -> list[Any]:
     """The records of lines, of which the first has that number. Raises SourceUnreadableError."""
+    numbered = [(number, line) for number, line in enumerate(lines, first) if line.strip()]
+    if (found := _at_once([line for _, line in numbered])) is not None:
+        return found
     records = []
-    for number, line in enumerate(lines, first):
-        if line.strip():
-            try:
-                records.append(DECODER.decode(line))
-            except json.JSONDecodeError as error:
-                raise _broken(error, number, len(line), where) from None
+    for number, line in numbered:
+        try:
+            records.append(DECODER.decode(line))
+        except json.JSONDecodeError as error:
+            raise _broken(error, number, len(line), where) from None
     return records
+
+
+def _at_once(lines: list[str]) -> list[Any] | None:
+    """Records of a line each, decoded as one array in half the time; None where that isn't sure.
+
+    Each line has one brace, its first character, and no string goes over its end: so each record
+    begins with its line, and what stands before the next one is its own.
+    """
+    text = ",\n".join(lines)
+    if "[" in text or text.count("{") != len(lines):
+        return None
+    if not all(line.startswith("{") for line in lines):
+        return None
+    try:
+        found = DECODER.decode(f"[{text}]")
+    except json.JSONDecodeError:
+        return None
+    return found if len(found) == len(lines) else None
 
 
 def _broken(error: json.JSONDecodeError, line: int, size: int, where: str) -> Exception:

@@ -13,6 +13,7 @@ from tasks.reading import json_columns
 from tasks.reading import json_file as module
 from tasks.reading.json_columns import read_columns
 from tasks.reading.json_file import read_json
+from tasks.reading.json_values import Object
 
 
 def table(text: str | bytes) -> dict[str, list[str | None]]:
@@ -249,6 +250,53 @@ def test_what_pandas_writes_is_split_at_quotes(
     quick = read_columns(text.encode())
     assert quick is not None
     assert [quick.columns, *quick.rows()] == careful(text.encode())
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *[
+                '{"a":"x"}',
+                '{"a":1.50,"b":null}',
+                ' {"a":"y"}\r',
+                '{"a":"x","a":"y"}',
+                "",
+                "{}",
+                "5",
+            ],
+            *['{"a":"x"},{"b":"y"}', '{"b":2', '"c":3}', '{"c":[{"x":1}', '{"d":1}]}', "{", "}"],
+            *[
+                '{"a":"x"},',
+                '{"a":"}"}',
+                '{"a":"{"}',
+                '{"a":"[',
+                ']"}',
+                '{"a":{"k":1}}',
+                '"x"',
+                "[]",
+            ],
+            *['{"a":"x"},5', '{"a":"\\u00e9"}', "null,", '{"a":NaN}', '{"a":"'],
+        ]
+    ),
+    max_size=4,
+)
+
+
+def records(lines: list[str]) -> object:
+    try:
+        found = module.records_of(lines, 1, "here.json")
+    except SourceUnreadableError as error:
+        return str(error)
+    return [(dict(r), r.twice) if isinstance(r, Object) else r for r in found]
+
+
+@settings(deadline=None, max_examples=1000)
+@given(LINES)
+def test_lines_decoded_at_once_are_what_each_of_them_is(lines: list[str]) -> None:
+    at_once = records(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_at_once", lambda lines: None)
+        assert at_once == records(lines)
 
 
 TEXT = st.none() | st.text(

@@ -1,10 +1,10 @@
 """A large day after a small one, raw CSV to marts with all tests, against its floor.
 
-`python -m bench.floor [--rows 10000 100000 …] [--repeats 1]`: the floor is COPY of rows that are
-clean already, keys in bulk, and `floor.sql`, which makes the same six tables without a test. What
-this project takes is given over what it takes for a small day. Both are on one server in turns; it
-checks that their tables hold the same, prints seconds and those of the server's processors, and
-writes the seconds to docs/figures/.
+`python -m bench.floor [--rows 10000 …] [--before 1] [--repeats 1]`: the floor is COPY of rows
+that are clean already, keys in bulk, and `floor.sql`, which makes the same six tables without a
+test. What this project takes is given over what it takes for a small day. Both are on one server in
+turns, with so many small days before; it checks that their tables hold the same, prints seconds and
+those of the server's processors, and writes both to docs/figures/.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from tasks.loading.day import load_day
 from tasks.reading.land import land
 
 SMALL = 1_000
-BEFORE = RUN_DATE.replace(day=RUN_DATE.day - 1)
 SQL = Path(__file__).with_suffix(".sql")
 TABLES = (
     *("fct_complaints", "fct_complaint_lifecycle", "agg_daily_complaints", "agg_agent_daily"),
@@ -85,6 +85,7 @@ def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    options.add_argument("--before", type=int, default=1, help="small days before it")
     options.add_argument("--repeats", type=int, default=1)
     given = options.parse_args()
     for rows in given.rows:
@@ -92,29 +93,54 @@ def main() -> None:
             folder = Path(temporary)
             folder.chmod(0o755)
             with embedded.server(folder / "postgres") as server:
-                measured = measure(server.get_uri(), server.get_pid(), folder, rows, given.repeats)
-        show(f"{rows:,} call logs after a day of {SMALL:,}", measured)
-        over = measured["this project"].median - measured["its small day"].median
-        print(f"over a small day: {over / measured['floor'].median:.2f} × the floor")  # noqa: T201
-        write(f"floor-{rows}", rows, measured)
+                quiet(server.get_uri())
+                template, day, small = prepared(server.get_uri(), folder, rows, given.before)
+                both = measure(template, server.get_pid(), day, small, given.repeats)
+        for what, measured in zip(("seconds", "processors"), both, strict=True):
+            title = f"{rows:,} call logs after {given.before} of {SMALL:,}: {what}"
+            show(title, measured)
+            over = measured["this project"].median - measured["its small day"].median
+            print(f"over a small day: {over / measured['floor'].median:.2f} × the floor")  # noqa: T201
+            write(f"floor-{rows}-day-{given.before + 1}-{what}", rows, measured)
 
 
-def measure(dsn: str, server: int, folder: Path, rows: int, repeats: int) -> dict[str, Measured]:
-    """Seconds of the floor, of this project, and of this project's small day."""
+def quiet(dsn: str) -> None:
+    """Let no autovacuum come in between: it falls on whoever takes longer."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+def prepared(dsn: str, folder: Path, rows: int, before: int) -> tuple[str, Day, Day]:
+    """A database with the small days before, built; the day to measure, and a small one."""
     template = prepare(dsn, folder / "large", rows)
     dsn = template.replace("/template_bench?", "/measured?")
     day, small = Day(dsn, folder / "large", rows), Day(dsn, folder / "small", SMALL)
     generate.sources(folder / "small/source", SMALL, RUN_DATE)
-    before = folder / "large/source" / CALL_LOGS.source_on(BEFORE)
-    generate.call_logs(before, SMALL, BEFORE, 100_000, 1_000, 0.001, first_call=10**9)
-    first = Day(template, folder / "large", SMALL).resources
-    load_day(CALL_LOGS, refine(CALL_LOGS, land(CALL_LOGS, BEFORE, first), first), first)
+    resources = Day(template, folder / "large", SMALL).resources
+    for number in range(before, 0, -1):
+        date = RUN_DATE - timedelta(days=number)
+        file = folder / "large/source" / CALL_LOGS.source_on(date)
+        generate.call_logs(file, SMALL, date, 100_000, 1_000, 0.001, number * 10**9)
+        load_day(
+            CALL_LOGS, refine(CALL_LOGS, land(CALL_LOGS, date, resources), resources), resources
+        )
     Warehouse(template, folder / "first").build()
-    warehouse = Warehouse(dsn, folder / "measured")
+    return template, day, small
+
+
+def measure(
+    template: str, server: int, day: Day, small: Day, repeats: int
+) -> tuple[dict[str, Measured], dict[str, Measured]]:
+    """Seconds of the floor, of this project's small day, and of this project; and the server's
+    processors' seconds.
+    """
+    warehouse = Warehouse(day.dsn, day.folder / "measured")
     renewed(template)
     warehouse.manifest = warehouse.dbt("parse").result
 
     measured: dict[str, Measured] = {}
+    processors: dict[str, Measured] = {}
     runs: dict[str, Callable[[], float]] = {
         "floor": lambda: by_hand(day),
         "its small day": lambda: ours(small, warehouse),
@@ -127,12 +153,13 @@ def measure(dsn: str, server: int, folder: Path, rows: int, repeats: int) -> dic
             used = processor(server)
             measured.setdefault(name, Measured()).add(run())
             used = processor(server) - used
+            processors.setdefault(name, Measured()).add(used)
             last = measured[name].seconds[-1]
             print(f"{name}: {last:.2f} s, {used:.2f} s of the server's processors")  # noqa: T201
-            found[name] = contents(dsn)
+            found[name] = contents(day.dsn)
         if found["floor"] != found["this project"]:
             raise RuntimeError(f"the tables differ: {found}")
-    return measured
+    return measured, processors
 
 
 def renewed(template: str) -> None:

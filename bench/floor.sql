@@ -31,6 +31,9 @@ FROM (
     SELECT *, coalesce(request_date, call_logs_generation_date, '{day}') AS made FROM usual
 ) AS calls;
 
+UPDATE analytics.fct_complaint_lifecycle SET met_sla = false
+WHERE met_sla IS NULL AND resolved_date IS NULL AND complaint_date < date '{day}' - 3;
+
 INSERT INTO analytics.agg_daily_complaints
 SELECT coalesce(request_date, call_logs_generation_date, '{day}'), 'call_log', complaint_category,
        resolution_status, count(*)

@@ -14,7 +14,7 @@ from tasks.reporting.progress import Status, board
 
 ASK_SECONDS = 2.0
 SAY_SECONDS = 10.0
-GIVE_UP_SECONDS = 60.0  # of silence
+GIVE_UP_SECONDS = 90.0  # of silence: a server that starts again may take a minute
 IDLE_SECONDS = 10.0  # of them without a step at work: Prefect alone is waited for
 AT_WORK = (Status.RUNNING, Status.RETRYING, Status.LATE)
 ASKING = ("determine_load_type", "mark_first_run_complete")  # steps that need the server themselves

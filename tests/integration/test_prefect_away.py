@@ -1,4 +1,4 @@
-"""Prefect's API goes away at some moment of a run, for a moment or for good: what is loaded is
+"""Prefect's API goes away at some moment of a run, for a while or for good: what is loaded is
 right, the process ends and says so, and the next run makes up for the rest.
 """
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from prefect.variables import Variable
 from tasks.gate import FIRST_RUN
 from tests.integration.away import Door
 from tests.integration.daily_runs import (
+    DBT_QUERY,
     FIRST,
     NO_DBT,
     SECOND,
@@ -27,7 +27,8 @@ from tests.integration.daily_runs import (
     Place,
     left_at,
 )
-from tests.integration.forker import Child, Forker, Kill
+from tests.integration.forker import Forker, Kill
+from tests.integration.snapshot import ALL, LOADED
 
 SOON = 3.0  # seconds of silence, and then of idleness, that are too long here
 QUICK = {
@@ -39,23 +40,26 @@ QUICK = {
 ASK = 0.3
 
 
+LENGTHS = {"a second": 1.0, "a minute": 60.0, "for good": None}  # seconds
+
+
 def rows(moments: dict[str, Kill], always: set[tuple[str, str]]) -> list[Any]:
-    """Each moment with both lengths; what isn't always run is `long`."""
+    """Each moment with each length; what isn't always run is `long`."""
     return [
         pytest.param(
             kill,
-            length == "for good",
+            seconds,
             id=f"{name}, {length}",
             marks=() if (name, length) in always else pytest.mark.long,
         )
         for name, kill in moments.items()
-        for length in ("a second", "for good")
+        for length, seconds in LENGTHS.items()
     ]
 
 
-def moment(function: str, of: str = "", when: str = "before") -> Kill:
+def moment(function: str, of: str = "", when: str = "before", nth: int = 1) -> Kill:
     """The process stands still there, until the API has gone."""
-    return Kill(when, function, of=of, signal=signal.SIGSTOP)
+    return Kill(when, function, nth, of, signal.SIGSTOP)
 
 
 FIRST_RUNS = {
@@ -68,6 +72,7 @@ FIRST_RUNS = {
 LATER_RUNS = {
     "while complaints load": moment("tasks.loading.copying:copy", "call_logs"),
     "before dbt": moment("tasks.warehouse:_build"),
+    "during dbt": moment(DBT_QUERY, nth=60),
     "at the end": moment("flows.daily:publish"),
 }
 
@@ -76,32 +81,62 @@ LATER_RUNS = {
 class Behind:
     """Runs whose Prefect server is behind a door."""
 
-    daily_runs: DailyRuns
     door: Door
+    hasty: DailyRuns  # their client asks again after 2 and 4 seconds, and then no more
+    patient: DailyRuns  # as a client is by default
 
-    def gone(self, place: Place, day: date, kill: Kill, for_good: bool) -> Child:
-        """A run whose API goes away at that moment."""
-        limits = QUICK if for_good else {}
-        child = self.daily_runs.start(place, day, kill=kill, replace=NO_DBT | limits)
+    def gone(self, place: Place, day: date, kill: Kill, seconds: float | None) -> bool:
+        """Whether a run completes whose API goes away at that moment; it ends and says what is so.
+
+        It completes if the API comes back in time.
+        """
+        runs = self.patient if seconds == LENGTHS["a minute"] else self.hasty
+        replace = {} if kill.function == DBT_QUERY else NO_DBT
+        limits = {} if seconds else QUICK
+        child = runs.start(place, day, kill=kill, replace=replace | limits)
         assert child.wait() == -signal.SIGSTOP, child.said
         self.door.close()
         child.go_on()
-        return child
+        if seconds:
+            time.sleep(seconds)
+            self.door.open()
+        code = child.wait()
+        if not seconds:
+            self.door.open()
+        assert "Traceback" not in child.said
+        if seconds != LENGTHS["a minute"]:
+            assert code == (0 if seconds else 1), child.said
+        if code == 0:
+            return True
+        assert "Prefect's API has not answered for" in child.said
+        # after a minute it may be back when a step has failed for want of it.
+        ends = ["no longer answers: its server doesn't know", "does not answer"][
+            : 2 if seconds else 1
+        ]
+        assert any(f"Prefect's API {end}" in child.said for end in ends)
+        if day == SECOND:
+            for channel in ("call_logs", "sm_complaints", "web_complaints"):
+                assert channel in child.said.partition("Loaded: ")[2].partition("\n")[0]
+        return False
 
 
 @pytest.fixture(scope="module")
 def server_behind(
     daily_runs: DailyRuns, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Behind]:
-    """The session's server, a door before it, and a forker that knows the door alone."""
+    """The session's server, a door before it, and forkers that know the door alone."""
     door = Door(int(urlsplit(str(PREFECT_API_URL.value())).port or 0))
     url = {"PREFECT_API_URL": f"http://127.0.0.1:{door.port}/api"}
-    # so long a client is patient: 2 and 4 seconds between its attempts.
-    forker = Forker(tmp_path_factory.mktemp("away"), url | {"PREFECT_CLIENT_MAX_RETRIES": "2"})
-    theirs = copy.copy(daily_runs)
-    theirs.forker = forker
-    yield Behind(theirs, door)
-    forker.close()
+    forkers = [
+        Forker(tmp_path_factory.mktemp("away"), url | retries)
+        for retries in ({"PREFECT_CLIENT_MAX_RETRIES": "2"}, {})
+    ]
+    runs = [copy.copy(daily_runs) for _ in forkers]
+    for each, forker in zip(runs, forkers, strict=True):
+        each.forker = forker
+    yield Behind(door, *runs)
+    for forker in forkers:
+        forker.close()
     door.close()
 
 
@@ -114,55 +149,39 @@ def behind(server_behind: Behind) -> Iterator[Behind]:
 
 
 @pytest.mark.parametrize(
-    ("kill", "for_good"),
+    ("kill", "seconds"),
     rows(
         FIRST_RUNS,
         {("before the Variable is set", "for good"), ("before the static path", "a second")},
     ),
 )
 def test_a_first_run(
-    daily_runs: DailyRuns, behind: Behind, kill: Kill, for_good: bool, tmp_path: Path
+    daily_runs: DailyRuns, behind: Behind, kill: Kill, seconds: float | None
 ) -> None:
     """The Variable is false only if customers and agents are in; the next run ends as one that was
     never disturbed.
     """
     Variable.unset(FIRST_RUN)
     with daily_runs.before.copied() as place:
-        child = behind.gone(place, FIRST, kill, for_good)
-        ended(behind, child, for_good)
+        completed = behind.gone(place, FIRST, kill, seconds)
         if Variable.get(FIRST_RUN) == "false":
             assert all(left_at(place).tables[name] for name in STATIC_TABLES)
-        if for_good:
+        if not completed:
             daily_runs.run(place, FIRST)
         assert left_at(place).differences(daily_runs.first) == []
         assert Variable.get(FIRST_RUN) == "false"
 
 
 @pytest.mark.parametrize(
-    ("kill", "for_good"), rows(LATER_RUNS, {("while complaints load", "for good")})
+    ("kill", "seconds"), rows(LATER_RUNS, {("while complaints load", "for good")})
 )
-def test_a_later_run(daily_runs: DailyRuns, behind: Behind, kill: Kill, for_good: bool) -> None:
+def test_a_later_run(
+    daily_runs: DailyRuns, behind: Behind, kill: Kill, seconds: float | None
+) -> None:
     """Tasks need no server: all that there is to load is in whether it comes back or not."""
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with daily_runs.after_first.copied() as place:
-        child = behind.gone(place, SECOND, kill, for_good)
-        ended(behind, child, for_good)
-        assert left_at(place).differences(daily_runs.second) == []
-        if for_good:
-            for channel in ("call_logs", "sm_complaints", "web_complaints"):
-                assert channel in child.said.partition("Loaded: ")[2].partition("\n")[0]
+        behind.gone(place, SECOND, kill, seconds)
+        built = ALL if kill.function == DBT_QUERY else LOADED
+        assert left_at(place).differences(daily_runs.second, built) == []
         assert Variable.get(FIRST_RUN) == "false"
-
-
-def ended(behind: Behind, child: Child, for_good: bool) -> None:
-    """The run ends by itself and says what is so; it completes if the API comes back in time."""
-    if not for_good:
-        time.sleep(1)
-        behind.door.open()
-        assert child.wait() == 0, child.said
-        return
-    assert child.wait() == 1, child.said
-    assert "Prefect's API has not answered for" in child.said
-    assert "✘ Prefect's API no longer answers" in child.said
-    assert "Traceback" not in child.said
-    behind.door.open()

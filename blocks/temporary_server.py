@@ -51,11 +51,22 @@ def start() -> None:
         # there before the server is: no other process takes its port, and requests wait in it.
         with socket.create_server(("127.0.0.1", 0)) as listening:
             _port = listening.getsockname()[1]
-            serve = [sys.executable, "-c", _SERVE, str(listening.fileno())]
-            _process = subprocess.Popen(serve, pass_fds=[listening.fileno()], stdin=subprocess.PIPE)
+            _process = serve(listening)
     atexit.register(stop)
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_port}/api"
     refresh_global_settings_context()
+
+
+def serve(listening: socket.socket) -> "subprocess.Popen[bytes]":
+    """A server on this socket, with the settings as they are here."""
+    from prefect.settings import get_current_settings
+
+    return subprocess.Popen(
+        [sys.executable, "-c", _SERVE, str(listening.fileno())],
+        pass_fds=[listening.fileno()],
+        stdin=subprocess.PIPE,
+        env=os.environ | get_current_settings().to_environment_variables(exclude_unset=True),
+    )
 
 
 def is_ours() -> bool:

@@ -4,7 +4,9 @@ import fcntl
 import functools
 import os
 import shutil
+import socket
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
@@ -14,9 +16,10 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import certifi
+import httpx
 import pytest
 
-from blocks import server
+from blocks import server, temporary_server
 from tests.integration.s3_server import s3, s3_server  # noqa: F401
 
 if TYPE_CHECKING:
@@ -86,14 +89,23 @@ def made_once(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Prefect server with a database of its own, for every test that runs a flow."""
     one_schema_a_block()
+    from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
+
+    def start(server: SubprocessASGIServer) -> "subprocess.Popen[bytes]":
+        with socket.create_server(("127.0.0.1", server.port or 0)) as listening:
+            process = temporary_server.serve(listening)
+        httpx.get(f"{server.api_url}/health", timeout=180, trust_env=False)
+        return process
 
     # it has a database elsewhere; this word makes it keep to one connection, as ours do.
     folder = mkdtemp(prefix=":memory:")
     with ExitStack() as stack:
         stack.enter_context(mock.patch("prefect.testing.utilities.mkdtemp", return_value=folder))
-        with made_once(Path(folder) / "prefect-test.db", tmp_path_factory):
+        # as a run starts its own: a fifth of a server's work was to look for garbage.
+        ours = mock.patch.object(SubprocessASGIServer, "_run_uvicorn_command", start)
+        with made_once(Path(folder) / "prefect-test.db", tmp_path_factory), ours:
             stack.enter_context(prefect_test_harness(server_startup_timeout=180))
         stack.enter_context(temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
         yield

@@ -206,7 +206,7 @@ def _has_extension() -> bool:
 PEERS = {
     "Polars and pgpq": (polars_pgpq, find_spec("pgpq")),
     "Polars and ADBC": (polars_adbc, find_spec("adbc_driver_postgresql")),
-    "DuckDB and ADBC": (duckdb_adbc, find_spec("duckdb")),
+    "DuckDB and ADBC": (duckdb_adbc, find_spec("adbc_driver_postgresql")),
     "DuckDB, its extension": (duckdb_postgres, find_spec("duckdb") and _has_extension()),
     "raw COPY and SQL": (raw_sql, True),
     "pgloader and SQL": (pgloader, shutil.which("pgloader")),

@@ -11,7 +11,7 @@ import polars as pl
 
 from tasks.reading.json_values import DECODER, as_text
 
-_NAME = re.compile(rb'[{,] *"([^"\\\x00-\x1f]*)" *: *\{ *')
+_NAME = re.compile(rb'. *"([^"\\\x00-\x1f]*)" *: *\{ *')
 # what stands up to a brace outside of strings, where quotes may be escaped.
 _UP_TO_BRACE = re.compile(rb'[^"}]*+(?:"(?:[^"\\]++|\\.)*+"[^"}]*+)*+(?=\})', re.DOTALL)
 _CONTROLS = bytes(range(32))
@@ -31,7 +31,7 @@ def read_columns(data: bytes) -> pl.DataFrame | None:
     columns: dict[str, pl.Series] = {}
     rows: pl.Series | None = None
     while at < end - 1:
-        label = _NAME.match(data, at)
+        label = _NAME.match(data, at) if data[at : at + 1] == (b"," if columns else b"{") else None
         stop = _brace(data, label.end(), escapes) if label else -1
         if label is None or stop < 0:
             return None

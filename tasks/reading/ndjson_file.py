@@ -22,8 +22,10 @@ def read_ndjson(blocks: Iterable[bytes], where: str, columns: Sequence[str], fol
     labels: dict[str, None] = {}
     for number, lines in _lines(content, where):
         try:
-            values = by_record(records_of(lines, number, where), where, number)
-            frame = frame_of(values, where)
+            records = records_of(lines, number, where)
+            values = by_record(records, where, number)
+            # records that name nothing are rows, too.
+            frame = frame_of(values, where) if values else pl.DataFrame(height=len(records))
         except RecursionError:
             raise unreadable("Not a table: the JSON is nested too deep", where) from None
         labels.update(dict.fromkeys(values))
@@ -39,8 +41,8 @@ def completed(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[
     missing = pl.lit(None, pl.String)
     for frame in frames:
         there = set(frame.columns)
-        whole = frame.select(pl.col(n) if n in there else missing.alias(n) for n in names)
-        yield from whole.iter_slices(SLICE_ROWS)
+        whole = frame.with_columns(missing.alias(n) for n in names if n not in there)
+        yield from whole.select(names).iter_slices(SLICE_ROWS)
 
 
 def _lines(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[str]]]:

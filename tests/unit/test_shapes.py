@@ -236,6 +236,12 @@ def test_records_by_the_line(resources: Resources) -> None:
     assert landed(resources)[1] == ROWS
 
 
+def test_last_record_without_a_name_is_a_row(resources: Resources) -> None:
+    # its line isn't ended, so it is read apart from the others
+    put(resources, **{"agents.ndjson": ndjson(*ROWS) + b"{}"})
+    assert landed(resources)[1] == [*ROWS, (None, None, None, None)]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

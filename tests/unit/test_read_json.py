@@ -92,7 +92,9 @@ def test_values_keep_their_spelling(value: str, expected: str | None) -> None:
         pytest.param(" \n", "empty", id="blank"),
         pytest.param('{"a": {"0": "secret"}, "b": {"0": "y', "cut off", id="cut off in a value"),
         pytest.param('{"a": {"0": "secret"}, "b": {"0"', "cut off", id="cut off in an object"),
-        pytest.param('{"a": {"0": "secret"}{"b": {"0": "y"}}', "Not JSON", id="a brace for a comma"),
+        pytest.param(
+            '{"a": {"0": "secret"}{"b": {"0": "y"}}', "Not JSON", id="a brace for a comma"
+        ),
         pytest.param('[{"a": "secret"},', "cut off", id="cut off between records"),
         pytest.param('{"a": "1"}\n{"a": "secret', "cut off.*line 2", id="cut off in a line"),
         pytest.param('{"a": "1"}\nsecret\n', "Not JSON.*line 2", id="a line of something else"),

@@ -22,8 +22,8 @@ from blocks.errors import (
 # classes and codes of what may pass: connections (08), rollbacks (40), resources (53), operators
 # (57); a lock that isn't free, and time limits that end a session or transaction.
 _PASSING = re.compile("08|40|53|57|55P03|25P03|25P04")
-# classes whose messages name objects and settings, never a value of a row.
-_NAMING = re.compile("0A|08|25|28|2B|3D|3F|42|53|54|55|57|58")
+# classes and codes whose messages name objects, types and settings, never a value of a row.
+_NAMING = re.compile("0A|08|22001|25|28|2B|3D|3F|42|53|54|55|57|58")
 _POOLER = "08P01"  # what PgBouncer (1.18) gives for whatever it refuses
 OURS = ("conformed", "staging", "quarantine", "ops", "analytics")  # schemas
 

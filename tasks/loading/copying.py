@@ -81,7 +81,10 @@ def copy(
 def column_types(
     connection: Connection, table: sql.Identifier, columns: Sequence[str]
 ) -> dict[str, str]:
-    """The types of a table's columns. Raises TerminalError when COPY can't give one its values."""
+    """The types of a table's columns. Raises TerminalError when COPY can't give one its values.
+
+    Of a table that is made like another one, ask for the other: that is where to put it right.
+    """
     name = table.as_string(connection)
     found = connection.execute(
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
@@ -89,9 +92,10 @@ def column_types(
         [name, list(columns)],
     )
     types: dict[str, str] = dict(found.fetchall())
-    if other := [f"{column} {kind}" for column, kind in types.items() if kind not in binary.FIELDS]:
+    shown = {column: types.get(column, "is not there") for column in columns}
+    if other := [f"{column} {kind}" for column, kind in shown.items() if kind not in binary.FIELDS]:
         raise TerminalError(
-            f"Columns are of a type that they weren't made with: {', '.join(other)}",
+            f"Columns are gone, or of a type that they weren't made with: {', '.join(other)}",
             where=name,
             todo=f"give them one of these again: {', '.join(binary.FIELDS)}",
         )
@@ -149,7 +153,7 @@ def copy_day(
                 else frame
             )
 
-    types = column_types(connection, table, entity.columns)
+    types = column_types(connection, tables.conformed(entity), entity.columns)
     for rows, pieces in encoded(kept(), types):
         with connection.transaction():
             # a batch lost with a crashed server is lost with its checkpoint, and copied again.

@@ -97,7 +97,7 @@ def _copy_incoming(
     )
     batches = copied = 0
     frames = read_slices(resources, silver.key, entity.columns, silver.rows)
-    types = column_types(connection, _INCOMING, entity.columns)
+    types = column_types(connection, tables.conformed(entity), entity.columns)
     for rows, pieces in encoded(frames, types):
         copied += copy(connection, _INCOMING, entity.columns, rows, pieces)
         batches += 1

@@ -14,7 +14,14 @@ from tasks.entities.labels import shown
 from tasks.lake.parquet import SLICE_ROWS
 from tasks.reading.json_columns import read_columns
 from tasks.reading.json_values import DECODER, Object, as_text
-from tasks.reading.source import Source, looks_like, measured, other_than, unreadable
+from tasks.reading.source import (
+    Source,
+    looks_like,
+    measured,
+    other_than,
+    refuse_nul_in,
+    unreadable,
+)
 
 
 def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> Source:
@@ -234,9 +241,5 @@ def frame_of(columns: dict[str, list[Any]], where: str) -> pl.DataFrame:
         )
     except UnicodeEncodeError:
         raise unreadable("The JSON holds half of a surrogate pair: not text", where) from None
-    damaged = (
-        frame.select(pl.all().str.contains("\0", literal=True).any()).row(0) if columns else ()
-    )
-    if any(damaged):
-        raise unreadable("A NUL character in a value: the file is damaged", where)
+    refuse_nul_in(frame, where)
     return frame

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from tasks.lake.parquet import SLICE_ROWS
-from tasks.reading.source import Bytes, Source, unreadable
+from tasks.reading.source import Bytes, Source, refuse_nul_in, unreadable
 
 _SECONDS = "%Y-%m-%d %H:%M:%S%.f"
 
@@ -25,7 +25,9 @@ def read_parquet(path: Path, content: Bytes, where: str) -> Source:
 
     def frames() -> Iterator[pl.DataFrame]:
         try:
-            yield from scan.select(text).collect_batches(chunk_size=SLICE_ROWS)
+            for frame in scan.select(text).collect_batches(chunk_size=SLICE_ROWS):
+                refuse_nul_in(frame, where)
+                yield frame
         except pl.exceptions.PolarsError:
             raise _damaged(where) from None
         for _ in content:

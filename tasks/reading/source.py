@@ -60,6 +60,12 @@ def unreadable(what: str, where: str, todo: str = "") -> SourceUnreadableError:
     )
 
 
+def refuse_nul_in(frame: pl.DataFrame, where: str) -> None:
+    """Raise where a NUL stands in a text: PostgreSQL takes none."""
+    if any(column.str.contains("\0", literal=True).any() for column in frame):
+        raise unreadable("A NUL character in a value: the file is damaged", where)
+
+
 @dataclass
 class Source:
     """A source, opened. Its fingerprint and size are known once its frames are read."""

@@ -98,11 +98,29 @@ def test_what_a_dba_added_to_a_table_stays(resources: Resources, addition: str) 
     load_twice(resources)
 
 
-def test_a_column_of_another_type_is_named(resources: Resources) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "conformed.call_logs ALTER call_end_time TYPE timestamptz",
+            "call_end_time timestamp with",
+        ),
+        (
+            "conformed.call_logs ALTER complaint_category TYPE varchar(3)",
+            r"too long.* varying\(3\)",
+        ),
+        ("quarantine.records RENAME reason TO why", "reason is not there"),
+    ],
+    ids=["another type", "a shorter text", "another name"],
+)
+def test_a_column_that_takes_no_values_is_named(
+    change: str, said: str, resources: Resources
+) -> None:
     known_parties(resources)
-    execute(resources, "ALTER TABLE conformed.call_logs ALTER call_end_time TYPE timestamptz")
-    with pytest.raises(TerminalError, match="call_end_time timestamp with time zone"):
+    execute(resources, f"ALTER TABLE {change}")
+    with pytest.raises(TerminalError, match=said) as caught:
         load_day(CALL_LOGS, forty_calls(resources), resources)
+    assert "staging" not in str(caught.value)
 
 
 def test_an_identity_column_of_a_dba_counts_on(resources: Resources) -> None:

@@ -283,6 +283,15 @@ def test_parquet_that_is_none(resources: Resources, tmp_path: Path) -> None:
             land(AGENTS, DAY, resources)
 
 
+def test_parquet_with_a_nul(resources: Resources, tmp_path: Path) -> None:
+    put(
+        resources, **{"agents.parquet": parquet(tmp_path / "x", *ROWS, ("4", "sec\0ret", None, ""))}
+    )
+    with pytest.raises(SourceUnreadableError, match=r"NUL.*agents\.parquet") as caught:
+        land(AGENTS, DAY, resources)
+    assert "sec" not in str(caught.value)
+
+
 @pytest.mark.parametrize("values", [{"b": csv(*ROWS)}, {"b.txt": b""}, {"b.parquet.gz": b""}])
 def test_a_part_of_another_kind_is_refused(values: dict[str, bytes], resources: Resources) -> None:
     put(resources, **{"agents/a.csv": csv(*ROWS)})

@@ -17,9 +17,11 @@ from bench import generate
 from blocks.database import connect
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
-from tasks import replay
+from tasks import rebuild, replay
 from tasks.entities.contracts import CUSTOMERS as PEOPLE
-from tasks.loading.tables import day_name
+from tasks.loading.tables import day_name, lost_days
+from tasks.reporting.history import read_history
+from tasks.reporting.summary import read_summary
 from tests.integration.by_hand import load_one
 from tests.integration.plans import watched, watched_load
 from tests.integration.warehouse import Warehouse, on_server
@@ -154,7 +156,7 @@ def test_complaint_that_comes_back_does_not_read_the_days_between(warehouse: War
     ) == [("Resolved", FIRST, today, FIRST)]
 
 
-def test_loads_and_replay_of_a_large_day(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_loads_replay_and_reports_of_a_large_day(warehouse: Warehouse, tmp_path: Path) -> None:
     """Most of it are orphans, whose customers come afterwards; then all of these move."""
     resources = Resources(
         platform="test",
@@ -179,7 +181,13 @@ def test_loads_and_replay_of_a_large_day(warehouse: Warehouse, tmp_path: Path) -
         file = source / PEOPLE.source_on(THIRD)
         file.write_text(file.read_text().replace("Main Street", "Side Street"))
         load_one("customers", THIRD, resources)
+        with connect(warehouse.dsn) as connection:  # what runs and reports look up
+            assert lost_days(connection) == []
+            assert connection.execute(rebuild._INCOMPLETE, {"kept": None}).fetchall() == []
+        read_summary(warehouse.dsn, SECOND, ["a run"])
+        (*_, day, _) = read_history(warehouse.dsn, THIRD, due_before=THIRD)
     assert repeated == []
+    assert day.ledger["call_logs"]["loaded"] > LARGE // 2
     assert second.free == second.orphans > LARGE // 2
     moved = "SELECT updated FROM ops.ledger WHERE entity = 'customers' ORDER BY run_date DESC"
     assert warehouse.rows(moved)[0] == (LARGE,)

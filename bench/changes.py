@@ -99,9 +99,10 @@ def measure(server: str, process: int, sources: Sources, days: int, repeats: int
         line.replace("Main Street", "Side Street") if number % 100 == 1 else line
         for number, line in enumerate(there.splitlines(keepends=True))
     )
-    loads, builds = ({way: Measured() for way in (ALONE, RETURNS, SAME, MOVED)} for _ in range(2))
+    ways = (ALONE, RETURNS, SAME, MOVED)
+    loads, builds, seconds = ({way: Measured() for way in ways} for _ in range(3))
     for _ in range(repeats):
-        for way in loads:
+        for way in ways:
             renewed(template)
             run_date = sources.day(days)
             if way == RETURNS:
@@ -110,12 +111,16 @@ def measure(server: str, process: int, sources: Sources, days: int, repeats: int
             began = processor(process)
             load(dsn, sources, run_date, static=way in (SAME, MOVED))
             loaded = processor(process)
-            warehouse.build()
+            seconds[way].add(warehouse.build())
             loads[way].add(loaded - began)
             builds[way].add(processor(process) - loaded)
-    for what, measured in (("load", loads), ("build", builds)):
-        show(f"Server's processors, {what}", measured)
-        write(f"changes-{what}", sources.calls, measured)
+    for name, what, measured in (
+        ("load", "Load: the server's processors", loads),
+        ("build", "Build: the server's processors", builds),
+        ("seconds", "Build: the clock", seconds),
+    ):
+        show(what, measured)
+        write(f"changes-{name}", sources.calls, measured)
 
 
 def main() -> None:

@@ -332,6 +332,15 @@ def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     tested = warehouse.dbt("test", "--select", "fct_complaints,test_name:known_values")
     found = {r.node.name: r.failures for r in tested.result}
     assert found == {"known_values_fct_complaints": 2, "known_dates_fct_complaints": 1}
+    # which column it is, the query of a test says
+    queries = {
+        r.node.name: f"SELECT complaint_id, wrong_columns FROM ({r.node.compiled_code}) AS x"
+        for r in tested.result
+    }
+    assert sorted(warehouse.rows(queries["known_values_fct_complaints"])) == [
+        ("r1", "media_channel"),
+        ("r2", "customer_key"),
+    ]
 
 
 _BUILT = """

@@ -25,6 +25,7 @@ _MAX_HEADER_BYTES = 1 << 20
 _EXACT_ROWS = 50_000
 _MARK = "\ufeff"  # the byte order mark that some tools begin a file with
 _MARK_BYTES = _MARK.encode()
+_BLANK = _MARK_BYTES + b"\r\n \t"
 # a part of its value, as some writers leave it. The csv module would end the row there: meanwhile
 # a NUL, which no value has, stands for it.
 _CR_ALONE = re.compile("\r(?!\n|\\Z)")
@@ -67,9 +68,9 @@ def _header(stream: Iterator[bytes], where: str, delimiter: str) -> tuple[list[s
     head = b""
     for block in stream:
         head += block
-        if head.strip() and len(head) >= 4:
+        if head.strip(_BLANK) and len(head) >= 4:
             break
-    if not head.strip(_MARK_BYTES + b"\r\n \t"):
+    if not head.strip(_BLANK):
         raise unreadable_at(
             "The file is empty: not even a header line",
             where,

@@ -50,6 +50,7 @@ def by_the_csv_module(data: bytes, delimiter: str) -> list[tuple[str | None, ...
         pytest.param(b"a,b\n1,2\n", [("1", "2")], id="plain"),
         pytest.param(b"a,b\n1,2", [("1", "2")], id="no last line feed"),
         pytest.param(b"\xef\xbb\xbfa,b\r\n1,2\r\n", [("1", "2")], id="byte order mark, CRLF"),
+        pytest.param(b"\xef\xbb\xbf\na,b\n1,2\n", [("1", "2")], id="byte order mark, blank line"),
         pytest.param(b"\n\r\na,b\n\n1,2\n\r\n\n3,4\n\n", [("1", "2"), ("3", "4")], id="blank"),
         pytest.param(b'a,b\n"x\ny","1,""2"""\n', [("x\ny", '1,"2"')], id="quoted"),
         pytest.param(b'a,b\n"",\n,""\n', [(None, None), (None, None)], id="empty values"),

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -44,6 +45,7 @@ TEMPORARY = ANY | {
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def configure(settings: Mapping[str, str]) -> None:
@@ -54,6 +56,12 @@ def configure(settings: Mapping[str, str]) -> None:
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     direct = ",".join(filter(None, (given, "localhost", "127.0.0.1", "::1")))
     os.environ |= {"no_proxy": direct, "NO_PROXY": direct}
+    # Prefect's client fails on a SOCKS proxy that it can't use, even where it would ask directly.
+    known = ("socks5:", "socks5h:") if find_spec("socksio") else ()
+    for name, proxy in list(os.environ.items()):
+        scheme = proxy.lower()
+        if name.lower() in PROXIES and scheme.startswith("socks") and not scheme.startswith(known):
+            del os.environ[name]
 
 
 def keep_to_one_connection(*, temporary: bool = True) -> None:

@@ -16,8 +16,10 @@ from blocks.errors import TransientError
 
 # it looks for garbage as seldom as a run does (flows/shared/process.py): a sixth of its start. And
 # it ends with a run that was killed: then nobody holds the other end of its input any more.
+# Servers that make the same database at once fail: they start one after the other.
 _SERVE = """
-import gc, os, signal, socket, sys, threading
+import fcntl, gc, os, signal, socket, sys, threading
+from contextlib import suppress
 gc.set_threshold(50_000, 20, 100)
 def end():
     sys.stdin.read()
@@ -25,8 +27,18 @@ def end():
 threading.Thread(target=end, daemon=True).start()
 import uvicorn
 from prefect.server.api.server import create_app
+from prefect.settings import get_current_settings
+class Server(uvicorn.Server):
+    async def startup(self, sockets=None):
+        home = None
+        with suppress(OSError):
+            home = os.open(get_current_settings().home, os.O_RDONLY)
+            fcntl.flock(home, fcntl.LOCK_EX)
+        await super().startup(sockets)
+        if home is not None:
+            os.close(home)
 config = uvicorn.Config(create_app(ephemeral=True, final=True), log_level="error", lifespan="on")
-uvicorn.Server(config).run([socket.socket(fileno=int(sys.argv[1]))])
+Server(config).run([socket.socket(fileno=int(sys.argv[1]))])
 """
 STOP_SECONDS = 5  # as long as Prefect gives its own
 
@@ -65,6 +77,7 @@ def serve(listening: socket.socket) -> "subprocess.Popen[bytes]":
         [sys.executable, "-c", _SERVE, str(listening.fileno())],
         pass_fds=[listening.fileno()],
         stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the run, which has to tell it how it ended
         env=os.environ | get_current_settings().to_environment_variables(exclude_unset=True),
     )
 

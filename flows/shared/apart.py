@@ -19,6 +19,7 @@ from functools import partial
 from pkgutil import resolve_name
 from queue import SimpleQueue
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from prefect import get_client
 from prefect.client.schemas.objects import FlowRun
@@ -50,11 +51,16 @@ class Apart:
             process, days = self._idle.pop() if self._idle else (await self._start(), 0)
         except (CoreTelecomsError, OSError) as error:
             return Crashed(message=f"No process for it ({type(error).__name__})")
+        flow_runs: list[str] = []
         try:
-            state = await _ended(process, day)
+            state = await _ended(process, day, flow_runs)
         except (asyncio.IncompleteReadError, ConnectionError):
             code = await process.wait()
-            return Crashed(message=f"Its process ended before it did (exit code {code})")
+            state = Crashed(message=f"Its process ended before it did (exit code {code})")
+            await _tell(flow_runs, state)
+            return state
+        finally:
+            board.ended(flow_runs)
         if days + 1 < DAYS:
             self._idle.append((process, days + 1))
         else:
@@ -107,8 +113,20 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
-async def _ended(process: Process, day: date) -> State[Any]:
-    """The day's final state, once its process says it; the board has its steps meanwhile."""
+async def _tell(flow_runs: list[str], state: State[Any]) -> None:
+    """Prefect thinks of a killed process that it goes on."""
+    with suppress(Exception):
+        async with get_client() as client:
+            for flow_run in flow_runs:
+                now = (await client.read_flow_run(UUID(flow_run))).state
+                if now is None or not now.is_final():
+                    await client.set_flow_run_state(UUID(flow_run), state, force=True)
+
+
+async def _ended(process: Process, day: date, flow_runs: list[str]) -> State[Any]:
+    """The day's final state, once its process says it; meanwhile the board has its steps, and with
+    `flow_runs` its flow runs.
+    """
     await _send(process, day)
     assert process.stdout
     while True:
@@ -116,11 +134,14 @@ async def _ended(process: Process, day: date) -> State[Any]:
         message = pickle.loads(await process.stdout.readexactly(size))
         if isinstance(message, Step):
             board.show(message)
-            continue
-        notes, state = message
-        for note in notes:
-            board.note(note)
-        return state
+        elif isinstance(message, str):
+            flow_runs.append(message)
+            board.belongs_to(message)
+        else:
+            notes, state = message
+            for note in notes:
+                board.note(note)
+            return state
 
 
 def main() -> int:
@@ -128,7 +149,7 @@ def main() -> int:
     given, out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is not for the one who reads this
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    board.listener = say = partial(_say, out, threading.Lock())
+    board.listener = board.of_flow_runs = say = partial(_say, out, threading.Lock())
     parameters, flow_run, tags = pickle.load(given)
     days: SimpleQueue[date | None] = SimpleQueue()
     at_work = threading.Event()

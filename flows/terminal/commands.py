@@ -12,6 +12,7 @@ from typing import Any
 
 from blocks import server
 from blocks.errors import CoreTelecomsError
+from flows.shared.process import open_streams
 from flows.terminal.begin import run
 
 PLATFORM_HELP = (
@@ -49,6 +50,7 @@ def _parser(
     module: str, description: str, *, of_a_day: bool = True, audits: bool = True
 ) -> argparse.ArgumentParser:
     """A command's parser, with the options that all commands share."""
+    open_streams()
     made = argparse.ArgumentParser(
         prog=f"python -m flows.{module}",
         description=description,

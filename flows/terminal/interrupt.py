@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
-from blocks import server, temporary_server
+from blocks import temporary_server
 from tasks.reporting.progress import board
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -125,17 +125,17 @@ def _clean_up(number: int) -> None:
 
 
 def _report(name: str) -> None:
-    """Let a Prefect server that stays know that the run ended."""
+    """Let Prefect know that the run ended; the temporary server's database stays, too."""
     from prefect.client.orchestration import get_client
     from prefect.states import Cancelled, State
 
-    if server.api() is None:
+    if not board.flow_runs:  # perhaps there is no server yet: a client would start one
         return
     state: State[Any] = Cancelled(
         message=f"Interrupted where it ran ({name}). Run it again to go on."
     )
     with suppress(Exception), get_client(sync_client=True) as client:
-        for flow_run in map(UUID, board.flow_runs):
+        for flow_run in map(UUID, list(board.flow_runs)):
             now = client.read_flow_run(flow_run).state
             if now is None or not now.is_final():  # of a backfill's days some have ended
                 client.set_flow_run_state(flow_run, state, force=True)

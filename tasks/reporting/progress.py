@@ -47,6 +47,7 @@ class Board:
     notes: list[str] = field(default_factory=list)
     flow_runs: list[str] = field(default_factory=list)  # the parent first
     listener: Callable[[Step], None] | None = None
+    of_flow_runs: Callable[[str], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __reduce__(self) -> str:
@@ -96,6 +97,13 @@ class Board:
         """A flow run, or the subflow of one, whose steps these are."""
         with self._lock:
             self.flow_runs.append(flow_run_id)
+        if listener := self.of_flow_runs:
+            listener(flow_run_id)
+
+    def ended(self, flow_runs: Iterable[str]) -> None:
+        """These flow runs are at work no longer."""
+        with self._lock:
+            self.flow_runs[:] = [each for each in self.flow_runs if each not in flow_runs]
 
     def note(self, text: str) -> None:
         """Something a person should read after the run."""

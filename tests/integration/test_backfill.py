@@ -132,6 +132,28 @@ def test_more_days_than_a_process_takes(daily_runs: DailyRuns) -> None:
         assert query(place, rows, THIRD) != [(0,)]
 
 
+def test_a_process_that_is_killed(daily_runs: DailyRuns) -> None:
+    """Its day is crashed, to people and to Prefect; the others go on."""
+    Variable.set(FIRST_RUN, "false", overwrite=True)
+    with daily_runs.after_first.copied() as place, psycopg.connect(place.dsn) as holder:
+        holder.execute("LOCK TABLE conformed.call_logs IN SHARE UPDATE EXCLUSIVE MODE")
+        child = daily_runs.start_backfill(place, SECOND, THIRD, replace=ONE_DAY)
+        while query(place, "SELECT FROM pg_locks WHERE NOT granted") == []:
+            time.sleep(0.05)
+        process = next(
+            process
+            for process in psutil.Process(child.pid).children(recursive=True)
+            if "flows.shared.apart" in process.cmdline()
+        )
+        process.kill()
+        holder.rollback()
+        assert child.wait() == 1, child.said
+        assert f"{SECOND}: Its process ended before it did (exit code -9)." in child.said
+        assert f"done       {THIRD}  " in child.said
+        states = [run.state_name for run in days_run(SECOND, THIRD).values()]
+        assert states == ["Crashed", "Completed"]
+
+
 def test_a_signal_ends_all_its_processes(daily_runs: DailyRuns) -> None:
     Variable.set(FIRST_RUN, "false", overwrite=True)
     with daily_runs.after_first.copied() as place, psycopg.connect(place.dsn) as holder:

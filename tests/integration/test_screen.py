@@ -5,11 +5,12 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -160,12 +161,17 @@ def test_a_signal(local: Path, number: signal.Signals) -> None:
 # a task's thread that asks Prefect on and on, and once more after its server has stopped.
 ASKING = """
 import atexit, os, signal, threading
+from prefect import flow
 from prefect.client.orchestration import get_client
 from blocks import temporary_server
 from flows.terminal import interrupt
+from tasks.reporting.progress import board
 
 temporary_server.start()
 temporary_server.wait()
+print(os.environ["PREFECT_API_URL"], flush=True)
+with get_client(sync_client=True) as client:
+    board.belongs_to(str(client.create_flow_run(flow(lambda: None, name="at work")).id))
 answered, stopped, asked_again = threading.Event(), threading.Event(), threading.Event()
 
 def end():  # registered first, so run last
@@ -188,7 +194,7 @@ atexit.register(end)
 threading.Thread(target=ask, daemon=True).start()
 answered.wait()
 with interrupt.handled(lambda: None):
-    os.kill(os.getpid(), signal.SIGINT)
+    os.killpg(0, signal.SIGINT)  # as a terminal does
 """
 
 
@@ -201,6 +207,23 @@ temporary_server.start()
 temporary_server.wait()
 print(os.environ["PREFECT_API_URL"], flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+# two at once where no server has been: each would make the same database.
+TWO = """
+import socket, urllib.request
+from blocks import server, temporary_server
+
+server.configure(server.TEMPORARY)
+server.keep_to_one_connection()
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+processes = [temporary_server.serve(listening) for listening in sockets]
+ports = [listening.getsockname()[1] for listening in sockets]
+for listening in sockets:
+    listening.close()
+for port in ports:
+    print(urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health").status, flush=True)
 """
 
 
@@ -222,14 +245,22 @@ def on_its_own_server(program: str, home: Path) -> Iterator["subprocess.Popen[st
 def test_ctrl_c_leaves_no_server(
     prefect_server: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The run's own one stops, and its threads, which go on meanwhile, start no other."""
+    """The run's own one hears how the run ended, and stops; its threads, which go on meanwhile,
+    start no other.
+    """
+    database = tmp_path / "prefect.db"
     with (
-        made_once(tmp_path / "prefect.db", tmp_path_factory),
+        made_once(database, tmp_path_factory),
         on_its_own_server(ASKING, tmp_path) as program,
     ):
+        assert program.stdout
+        url = program.stdout.readline().strip()
         assert program.wait() == 130
-    with pytest.raises(ProcessLookupError):  # nobody is left in its group
-        os.killpg(program.pid, signal.SIGKILL)
+        assert program.stdout.read() == ""  # until all that it started has ended
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+    with closing(sqlite3.connect(database)) as prefect:
+        assert prefect.execute("SELECT state_name FROM flow_run").fetchall() == [("Cancelled",)]
 
 
 def test_a_killed_run_leaves_no_server(
@@ -245,6 +276,12 @@ def test_a_killed_run_leaves_no_server(
         assert program.stdout.read() == ""  # until its server has ended, too
     with pytest.raises(httpx.ConnectError):
         httpx.get(url, trust_env=False)
+
+
+def test_two_first_runs_at_once(prefect_server: None, tmp_path: Path) -> None:
+    with on_its_own_server(TWO, tmp_path) as program:
+        assert program.stdout
+        assert program.stdout.read().split() == ["200", "200"]
 
 
 def test_no_prefect_there(local: Path) -> None:

@@ -48,6 +48,8 @@ def port() -> Iterator[int]:
         {"HTTP_PROXY": "http://127.0.0.1:1"},
         {"http_proxy": "http://127.0.0.1:1", "no_proxy": "example.com"},
         {"ALL_PROXY": "http://127.0.0.1:1", "NO_PROXY": "example.com"},
+        {"all_proxy": "socks5://127.0.0.1:1"},
+        {"ALL_PROXY": "socks://127.0.0.1:1/"},  # as desktops write it
     ],
     ids=str,
 )

@@ -236,3 +236,23 @@ def test_where_to_look(tmp_path: Path) -> None:
     assert "pw" not in after["SQL prompt"]
     clean = places(tmp_path, failed=True)
     assert not {"Quarantine", "Field problems", "Warehouse"} & set(clean)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+def test_streams_that_the_shell_has_closed(closed: str) -> None:
+    """Nothing else takes their place, and there is no terminal to ask on."""
+    said = shell("-m flows.erase --customer-id 1", "<&- >&-")
+    assert "without a terminal to ask on it needs --yes" in said
+    assert "Traceback" not in said
+    program = (
+        "import os, sys; from flows.shared.process import open_streams; open_streams(); "
+        "sys.stdout.write(sys.stdin.read()); sys.stdout.flush(); "
+        "sys.stderr.write(str(os.open(os.devnull, os.O_RDONLY)))"
+    )
+    assert shell(f"-c '{program}'", f"</dev/null {closed}") == "3"
+
+
+def shell(arguments: str, closed: str) -> str:
+    """What a program writes on standard error."""
+    command = f"exec {sys.executable} {arguments} {closed}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False).stderr

@@ -54,14 +54,20 @@ def read_json(blocks: Iterable[bytes], where: str, columns: Sequence[str]) -> So
     return Source(where, content, frame.columns, frame.iter_slices(SLICE_ROWS))
 
 
-def decoded(data: bytes, where: str) -> str:
-    """The text of bytes in UTF-8, without a mark. Raises SourceUnreadableError."""
+def decoded(data: bytes, where: str, line: int = 1) -> str:
+    """The text of bytes in UTF-8, without a mark; they begin in that line of the file.
+
+    Raises SourceUnreadableError.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        before = error.object[: error.start]  # the mark is no part of it
+        line += before.count(b"\n")
+        place = len(before) - before.rfind(b"\n")
         raise unreadable(
             f"Not UTF-8: byte 0x{error.object[error.start]:02x}",
-            f"{where}, byte {error.start}",
+            f"{where}, line {line}, byte {place}",
             "export the file as UTF-8; reading it in another encoding would garble names",
         ) from None
 

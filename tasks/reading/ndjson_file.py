@@ -58,9 +58,9 @@ def _lines(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[str]
                 size = f"{MAX_RECORD_BYTES >> 20} MB"
                 raise unreadable(f"A line is over {size}", f"{where}, line {number}")
             continue
-        lines = decoded(rest + block[:end], where).split("\n")
+        lines = decoded(rest + block[:end], where, number).split("\n")
         yield number, lines
         number += len(lines) - 1
         rest = block[end:]
     if rest:
-        yield number, decoded(rest, where).split("\n")
+        yield number, decoded(rest, where, number).split("\n")

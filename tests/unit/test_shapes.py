@@ -248,12 +248,13 @@ def test_last_record_without_a_name_is_a_row(resources: Resources) -> None:
         (b"", "empty"),
         (ndjson(*ROWS) + b'{"iD": "secret', "cut off.*line 4"),
         (ndjson(*ROWS) + b"secret\n", "Not JSON.*line 4"),
+        (ndjson(*ROWS) + b'{"iD": "\xe9', "UTF-8: byte 0xe9.*line 4, byte 9"),
         (ndjson(*ROWS) + b'["secret"]\n', "Record 4"),
         (csv(*ROWS), "Not JSON.*line 1"),
         (gzip.compress(ndjson(*ROWS)), "gzip"),
         (b'{"iD": ' + b"[" * 100_000, "too deep|cut off"),
     ],
-    ids=["empty", "cut", "no JSON", "an array", "CSV", "gzip", "deep"],
+    ids=["empty", "cut", "no JSON", "Latin-1", "an array", "CSV", "gzip", "deep"],
 )
 def test_records_by_the_line_that_are_none(data: bytes, message: str, resources: Resources) -> None:
     put(resources, **{"agents.ndjson": data})

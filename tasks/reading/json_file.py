@@ -106,6 +106,12 @@ def records_of(lines: Iterable[str], first: int, where: str) -> list[Any]:
         try:
             records.append(DECODER.decode(line))
         except json.JSONDecodeError as error:
+            if error.pos >= len(line) and number < numbered[-1][0]:
+                raise unreadable(
+                    "A line ends within its record, and others follow",
+                    f"{where}, line {number}",
+                    "write each record in a line of its own; an array belongs into a .json file",
+                ) from None
             raise _broken(error, number, len(line), where) from None
     return records
 
@@ -216,6 +222,16 @@ def _uneven(document: Object, where: str) -> Exception:
 def by_record(records: list[Any], where: str, first: int = 1) -> dict[str, list[Any]]:
     """Values by column label of records, counted from `first`; null where a record has none."""
     names: dict[str, None] = {}
+    if (
+        records
+        and isinstance(one := records[0], Object)
+        and set(map(type, one.values())) == {Object}
+    ):
+        raise unreadable(
+            "A record of the JSON holds columns, not values",
+            where,
+            "columns with their rows are read from a .json file that holds nothing else",
+        )
     for number, record in enumerate(records, first):
         if not isinstance(record, Object):
             raise unreadable(f"Record {number} of the JSON is not an object", where)

@@ -251,10 +251,25 @@ def test_last_record_without_a_name_is_a_row(resources: Resources) -> None:
         (ndjson(*ROWS) + b'{"iD": "\xe9', "UTF-8: byte 0xe9.*line 4, byte 9"),
         (ndjson(*ROWS) + b'["secret"]\n', "Record 4"),
         (csv(*ROWS), "Not JSON.*line 1"),
+        (json.dumps(records(*ROWS), indent=1).encode(), "others follow.*line 1.*an array"),
+        (ndjson(*ROWS) + b'{"iD": "secret\n' + ndjson(*ROWS), "line 4"),
+        (b'{"iD": {"0": "secret"}, "NamE": {"0": "ann"}}\n', "columns, not values"),
         (gzip.compress(ndjson(*ROWS)), "gzip"),
         (b'{"iD": ' + b"[" * 100_000, "too deep|cut off"),
     ],
-    ids=["empty", "cut", "no JSON", "Latin-1", "an array", "CSV", "gzip", "deep"],
+    ids=[
+        "empty",
+        "cut",
+        "no JSON",
+        "Latin-1",
+        "an array",
+        "CSV",
+        "several lines",
+        "a line cut",
+        "columns",
+        "gzip",
+        "deep",
+    ],
 )
 def test_records_by_the_line_that_are_none(data: bytes, message: str, resources: Resources) -> None:
     put(resources, **{"agents.ndjson": data})

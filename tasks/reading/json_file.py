@@ -222,11 +222,7 @@ def _uneven(document: Object, where: str) -> Exception:
 def by_record(records: list[Any], where: str, first: int = 1) -> dict[str, list[Any]]:
     """Values by column label of records, counted from `first`; null where a record has none."""
     names: dict[str, None] = {}
-    if (
-        records
-        and isinstance(one := records[0], Object)
-        and set(map(type, one.values())) == {Object}
-    ):
+    if records and _holds_columns(records[0]):
         raise unreadable(
             "A record of the JSON holds columns, not values",
             where,
@@ -240,6 +236,11 @@ def by_record(records: list[Any], where: str, first: int = 1) -> dict[str, list[
     if len(names) * len(records) > 1_000_000 + 100 * sum(map(len, records)):
         raise unreadable("Not a table: the records of the JSON hardly share a name", where)
     return {name: [record.get(name) for record in records] for name in names}
+
+
+def _holds_columns(record: Any) -> bool:
+    """Whether it has nothing but objects, such as values by row."""
+    return isinstance(record, Object) and set(map(type, record.values())) == {Object}
 
 
 def _refuse_twice(document: Object, where: str) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from blocks import server
 from blocks.errors import CoreTelecomsError, SourceMissingError
-from flows.terminal.commands import PLATFORM_HELP, RUN_DATE_HELP, run_date, today
+from flows.terminal import interrupt
+from flows.terminal.commands import PLATFORM_HELP, RUN_DATE_HELP, SIGNALS, run_date, today
 
 if TYPE_CHECKING:
     from blocks.checks import Found
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(
         prog="python -m flows.check",
         description="Look at everything a daily run needs, and load nothing.",
-        epilog="Exit codes: 0 all is well, 1 something is wrong, 2 wrong options.",
+        epilog=f"Exit codes: 0 all is well, 1 something is wrong, 2 wrong options, {SIGNALS}.",
     )
     options.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
     options.add_argument(
@@ -72,7 +73,8 @@ def look(platform: str, day: date, seconds: float = SECONDS) -> "Found":
         resources.append(resolve(platform))
         return f"{platform} is known"
 
-    if platform == "local":  # it may have to make its database first
+    if platform == "local" or not _prefect_url():
+        # it may have to make its database first, or start a Prefect server that knows the platform
         found = looked_at({"platform": resolved})
         began = time.monotonic()
     else:
@@ -85,12 +87,16 @@ def look(platform: str, day: date, seconds: float = SECONDS) -> "Found":
     return found | looked_at(checks, began + seconds - time.monotonic(), places)
 
 
-def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
+def _prefect_url() -> str | None:
     from prefect.settings import get_current_settings
 
+    return get_current_settings().api.url
+
+
+def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
     from blocks.checks import prefect_server, schedule
 
-    if not get_current_settings().api.url:  # to start one takes longer than all of this may
+    if not _prefect_url():  # to start one takes longer than all of this may
         said = "each run starts a temporary server (no PREFECT_API_URL is set)"
         return {"prefect": lambda: said, "variable": partial(_said, server.kept_variable)}
     checks: dict[str, Callable[[], str]] = {"prefect": prefect_server, "variable": _variable}
@@ -172,4 +178,4 @@ def _places(resources: "Resources", day: date) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(interrupt.of_command(main))

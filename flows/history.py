@@ -11,7 +11,8 @@ from pathlib import Path
 
 from blocks import server
 from blocks.errors import ConfigurationError, CoreTelecomsError, TerminalError
-from flows.terminal.commands import PLATFORM_HELP, run_date, today
+from flows.terminal import interrupt
+from flows.terminal.commands import PLATFORM_HELP, SIGNALS, run_date, today
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m flows.history",
         description="Write the last 60 run dates as one HTML page, from the ledger: the state of "
         "each, its rows, quarantine, field problems, seconds. Counts alone, no value of a row.",
-        epilog="Exit codes: 0 written, 1 not written, 2 wrong options.",
+        epilog=f"Exit codes: 0 written, 1 not written, 2 wrong options, {SIGNALS}.",
     )
     options.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
     options.add_argument(
@@ -85,4 +86,4 @@ def _write(given: argparse.Namespace) -> tuple[Path, list[dict[str, object]]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(interrupt.of_command(main))

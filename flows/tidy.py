@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from blocks import server
 from blocks.errors import CoreTelecomsError
-from flows.terminal.commands import PLATFORM_HELP
+from flows.terminal import interrupt
+from flows.terminal.commands import PLATFORM_HELP, SIGNALS
 
 if TYPE_CHECKING:
     from tasks.retention import Old
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m flows.tidy",
         description="Say what is older than its layer is kept (CORETELECOMS_KEEP_BRONZE, "
         "…_SILVER, …_REJECTED, …_LOGS), and with --yes remove it.",
-        epilog="Exit codes: 0 done, 1 something failed, 2 wrong options. "
+        epilog=f"Exit codes: 0 done, 1 something failed, 2 wrong options, {SIGNALS}. "
         "Settings: docs/configuration.md",
     )
     options.add_argument("--platform", default="local", metavar="NAME", help=PLATFORM_HELP)
@@ -101,4 +102,4 @@ def in_units(size: float) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(interrupt.of_command(main))

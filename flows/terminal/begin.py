@@ -44,9 +44,9 @@ def run(
 
     server.configure(server.TEMPORARY)
     collect_less()
-    from flows.terminal.show import show
-
     try:
+        from flows.terminal.show import show
+
         return show(begin, given, plain=given.plain or not sys.stdout.isatty())
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted. What was loaded is whole; run it again to go on.\n")

@@ -5,7 +5,7 @@ Imports nothing heavy at the top, so that `--help` answers at once.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ PLATFORM_HELP = (
     "name of a Platform block; `local` (default) is the embedded PostgreSQL with folders, "
     "whose parts CORETELECOMS_* variables override"
 )
+SIGNALS = "130 interrupted (Ctrl-C), 129 and 143 ended by SIGHUP and SIGTERM"
 RUN_DATE_HELP = "run date, YYYY-MM-DD (default: today, UTC)"
 
 
@@ -54,8 +55,8 @@ def _parser(
     made = argparse.ArgumentParser(
         prog=f"python -m flows.{module}",
         description=description,
-        epilog="Exit codes: 0 completed, 1 failed, 2 wrong options, 130 interrupted (Ctrl-C), "
-        "129 and 143 ended by SIGHUP and SIGTERM. Settings: docs/configuration.md",
+        epilog="Exit codes: 0 completed, 1 failed, 2 wrong options, "
+        f"{SIGNALS}. Settings: docs/configuration.md",
     )
     made.add_argument(
         "--platform",
@@ -197,10 +198,12 @@ def erase_command(argv: Sequence[str] | None = None) -> int:
     if not given.yes:
         if not sys.stdin.isatty():
             options.error("without a terminal to ask on it needs --yes")
-        whom = f"{len(set(ids)):,}" if ids else "All remembered"
-        if _answer(f"{whom} customers will be erased for good. Type yes to go on: ") != "yes":
-            sys.stderr.write("Nothing was changed.\n")
-            return 2
+        number = len(set(ids))
+        whom = f"{number:,} customer{'s' * (number != 1)}" if ids else "All remembered customers"
+        if code := _refused(
+            lambda: _answer(f"{whom} will be erased for good. Type yes to go on: ") == "yes"
+        ):
+            return code
 
     def remember() -> None:
         from blocks import waiting
@@ -256,14 +259,8 @@ def rebuild_command(argv: Sequence[str] | None = None) -> int:
     if given.replace and not given.yes:
         if not sys.stdin.isatty():
             options.error("--replace removes every row: without a terminal it needs --yes, too")
-        try:
-            agreed = _agreed(given.platform)
-        except CoreTelecomsError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-        if not agreed:
-            sys.stderr.write("That is another name: nothing was changed.\n")
-            return 2
+        if code := _refused(lambda: _agreed(given.platform)):
+            return code
     return run("flows.rebuild:rebuild", given, ("platform", "replace", "parallel"))
 
 
@@ -281,15 +278,28 @@ def _agreed(platform: str) -> bool:
     return answer == conninfo_to_dict(dsn).get("dbname")
 
 
+def _refused(agreed: Callable[[], bool]) -> int:
+    """The exit code if a person doesn't agree, or can't be asked; else 0."""
+    from flows.terminal import interrupt
+
+    def ask() -> int:
+        try:
+            if agreed():
+                return 0
+        except CoreTelecomsError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        sys.stderr.write("That is another answer: nothing was changed.\n")
+        return 2
+
+    return interrupt.of_command(ask, says="Nothing was changed.")
+
+
 def _answer(question: str) -> str:
-    """What a person types; nothing after Ctrl-C. Standard output is the run's own."""
+    """What a person types. Standard output is the run's own."""
     sys.stderr.write(question)
     sys.stderr.flush()
-    try:
-        return sys.stdin.readline().strip()
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        return ""
+    return sys.stdin.readline().strip()
 
 
 def _at_least_one(text: str) -> int:

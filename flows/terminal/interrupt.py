@@ -57,6 +57,16 @@ def handled(say: Callable[[], None]) -> Iterator[None]:
             signal.signal(each, handler)
 
 
+def of_command(main: Callable[[], int], says: str = "Interrupted.") -> int:
+    """What `main` gives, the exit code of what is no run; a signal ends it in the same way."""
+
+    def say() -> None:
+        sys.stderr.write(f"\n{says}\n")
+
+    with handled(say):
+        return main()
+
+
 def in_a_thread(run: Callable[[], Result], given_up: Callable[[], bool]) -> Result:
     """What `run` gives. In the main thread a flow takes SIGTERM for itself, and then waits for all
     that its tasks do. Raises GivenUpError as soon as it is `given_up`; the thread goes on then.

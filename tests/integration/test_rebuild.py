@@ -422,7 +422,7 @@ def test_on_a_terminal_the_databases_name_is_asked_for(gone: Lost, typed: str) -
     os.close(terminal)
     name = psycopg.conninfo.conninfo_to_dict(gone.dsn)["dbname"]
     assert f"Every row of ours in database {name} at " in said
-    assert "That is another name: nothing was changed." in said
+    assert "That is another answer: nothing was changed." in said
     assert process.returncode == 2
 
 

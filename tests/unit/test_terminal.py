@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -256,3 +257,23 @@ def shell(arguments: str, closed: str) -> str:
     """What a program writes on standard error."""
     command = f"exec {sys.executable} {arguments} {closed}"
     return subprocess.run(command, shell=True, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_question_that_is_interrupted(number: signal.Signals) -> None:
+    person, terminal = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.erase", "--customer-id", "1"],
+        stdin=terminal,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        said = ""
+        while not said.endswith("go on: "):
+            said += process.stderr.read(1)
+        process.send_signal(number)
+        assert process.stderr.read() == "\nNothing was changed.\n"
+    assert process.returncode == 128 + number
+    os.close(person)
+    os.close(terminal)

@@ -124,7 +124,7 @@ def _one_after_another(store: Store, shape: Shape, opened: Iterator[Source]) -> 
         part: Source | None = first
         while part:
             _refuse_other_columns(first, part)
-            yield from (frame.select(names) for frame in part.frames)
+            yield from (frame[names] for frame in part.frames)
             total.add(part)
             whole.headers_again += part.headers_again
             part = next(opened, None)

@@ -42,7 +42,7 @@ def completed(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[
     for frame in frames:
         there = set(frame.columns)
         whole = frame.with_columns(missing.alias(n) for n in names if n not in there)
-        yield from whole.select(names).iter_slices(SLICE_ROWS)
+        yield from whole[list(names)].iter_slices(SLICE_ROWS)
 
 
 def _lines(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[str]]]:

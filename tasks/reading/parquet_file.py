@@ -21,7 +21,8 @@ def read_parquet(path: Path, content: Bytes, where: str) -> Source:
         schema = scan.collect_schema()
     except pl.exceptions.PolarsError:
         raise _damaged(where) from None
-    text = [shown(pl.col(name), kind).alias(name) for name, kind in schema.items()]
+    # by place: of a name such as `*` Polars makes all columns.
+    text = [shown(pl.nth(i), kind).alias(name) for i, (name, kind) in enumerate(schema.items())]
 
     def frames() -> Iterator[pl.DataFrame]:
         try:

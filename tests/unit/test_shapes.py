@@ -299,6 +299,17 @@ def test_parquet_that_is_none(resources: Resources, tmp_path: Path) -> None:
             land(AGENTS, DAY, resources)
 
 
+@pytest.mark.parametrize("name", ["agents.ndjson", "agents.parquet", "agents/0.csv"])
+def test_a_column_called_star_is_one_column(
+    name: str, resources: Resources, tmp_path: Path
+) -> None:
+    frame = pl.DataFrame(ROWS, schema=HEADER.strip().split(","), orient="row")
+    frame = frame.with_columns(pl.lit("more").alias("*"))
+    getattr(frame, f"write_{Path(name).suffix[1:]}")(tmp_path / "x")
+    put(resources, **{name: (tmp_path / "x").read_bytes()})
+    assert landed(resources)[1] == ROWS
+
+
 def test_parquet_with_a_nul(resources: Resources, tmp_path: Path) -> None:
     put(
         resources, **{"agents.parquet": parquet(tmp_path / "x", *ROWS, ("4", "sec\0ret", None, ""))}

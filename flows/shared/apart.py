@@ -78,6 +78,9 @@ class Apart:
             env=await _environment(self._parameters[0]),
             stdin=PIPE,
             stdout=PIPE,
+            # what a terminal sends is for the backfill, which may ignore it; a process that it
+            # starts wouldn't: polars has put a handler in the place of an ignored Ctrl-C.
+            start_new_session=True,
         )
         context = FlowRunContext.get()
         assert context

@@ -163,6 +163,7 @@ def test_a_signal_ends_all_its_processes(daily_runs: DailyRuns) -> None:
             time.sleep(0.05)
         processes = psutil.Process(child.pid).children(recursive=True)
         assert processes
+        assert os.getsid(child.pid) not in [os.getsid(process.pid) for process in processes]
         os.kill(child.pid, signal.SIGTERM)
         child.wait()
         assert "Interrupted." in child.said

@@ -106,7 +106,10 @@ def _no_resuming_after_rejection(
 def _add_key(connection: Connection, entity: Entity, silver: Silver) -> None:
     """The primary key, and the check by which ATTACH knows every row's date without reading it."""
     name = tables.day_name(entity.name, silver.run_date)
-    connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
+    connection.execute(
+        "SELECT set_config('maintenance_work_mem', '256MB', true) "
+        "WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('256MB')"
+    )
     connection.execute(
         sql.SQL(
             "ALTER TABLE {staged} ADD PRIMARY KEY (run_date, {key}), "

@@ -163,7 +163,10 @@ def _columns(document: Any, where: str) -> dict[str, list[Any]]:
         # no column at all, or a single record
         return by_record([document], where) if document else {}
     if isinstance(document, list):
-        return by_record(document, where)
+        values = by_record(document, where)
+        if document and not values:  # in a part of a folder they would be gone without a word
+            raise unreadable("All records of the JSON are empty", where)
+        return values
     raise unreadable("The JSON is neither columns nor records", where)
 
 

@@ -231,6 +231,12 @@ def test_a_part_of_json_may_be_empty(ending: str, resources: Resources) -> None:
     assert landed(resources)[1] == ROWS
 
 
+def test_a_part_of_json_with_nothing_but_empty_records_is_refused(resources: Resources) -> None:
+    put(resources, **{"agents/0.json": b"[{}, {}]", "agents/1.json": ndjson(*ROWS)})
+    with pytest.raises(SourceUnreadableError, match=r"empty.*0\.json"):
+        land(AGENTS, DAY, resources)
+
+
 def test_records_by_the_line(resources: Resources) -> None:
     put(resources, **{"agents.jsonl.gz": gzip.compress(b"\n" + ndjson(*ROWS) + b"\r\n")})
     assert landed(resources)[1] == ROWS

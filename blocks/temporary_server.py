@@ -11,35 +11,11 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 from blocks.errors import TransientError
 
-# it looks for garbage as seldom as a run does (flows/shared/process.py): a sixth of its start. And
-# it ends with a run that was killed: then nobody holds the other end of its input any more.
-# Servers that make the same database at once fail: they start one after the other.
-_SERVE = """
-import fcntl, gc, os, signal, socket, sys, threading
-from contextlib import suppress
-gc.set_threshold(50_000, 20, 100)
-def end():
-    sys.stdin.read()
-    os.kill(os.getpid(), signal.SIGTERM)
-threading.Thread(target=end, daemon=True).start()
-import uvicorn
-from prefect.server.api.server import create_app
-from prefect.settings import get_current_settings
-class Server(uvicorn.Server):
-    async def startup(self, sockets=None):
-        home = None
-        with suppress(OSError):
-            home = os.open(get_current_settings().home, os.O_RDONLY)
-            fcntl.flock(home, fcntl.LOCK_EX)
-        await super().startup(sockets)
-        if home is not None:
-            os.close(home)
-config = uvicorn.Config(create_app(ephemeral=True, final=True), log_level="error", lifespan="on")
-Server(config).run([socket.socket(fileno=int(sys.argv[1]))])
-"""
+_SERVE = Path(__file__).with_name("serve.py")
 STOP_SECONDS = 5  # as long as Prefect gives its own
 
 _lock = threading.Lock()
@@ -74,7 +50,7 @@ def serve(listening: socket.socket) -> "subprocess.Popen[bytes]":
     from prefect.settings import get_current_settings
 
     return subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(listening.fileno())],
+        [sys.executable, "-P", str(_SERVE), str(listening.fileno())],
         pass_fds=[listening.fileno()],
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the run, which has to tell it how it ended

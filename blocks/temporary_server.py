@@ -63,6 +63,11 @@ def is_ours() -> bool:
     return _process is not None
 
 
+def has_ended() -> bool:
+    """Whether this process has started one that is there no longer."""
+    return _process is not None and _process.poll() is not None
+
+
 def wait() -> None:
     """Wait until it answers. Raises TransientError."""
     from prefect.settings import get_current_settings

@@ -93,7 +93,7 @@ def _gone() -> "RunFailedError":
         "",
         "Prefect's API no longer answers: its server doesn't know how the run ended",
         f"PREFECT_API_URL={api()}" if api() else "the run's own temporary server",
-        "look above for what is loaded, and run again once the API answers",
+        "look above for what is loaded, and run again" + (" once the API answers" if api() else ""),
     )
     return RunFailedError([*steps, silent])
 

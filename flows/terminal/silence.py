@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from blocks import server
+from blocks import server, temporary_server
 from tasks.reporting.progress import Status, board
 
 ASK_SECONDS = 2.0
@@ -45,7 +45,8 @@ class Silence:
             self._at_work = now
         if self._since is None:
             return False
-        return now - self._since > GIVE_UP_SECONDS and now - self._at_work > IDLE_SECONDS
+        patience = 0 if temporary_server.has_ended() else GIVE_UP_SECONDS  # it won't come back
+        return now - self._since > patience and now - self._at_work > IDLE_SECONDS
 
     def _listen(self) -> None:
         from prefect.client.orchestration import get_client

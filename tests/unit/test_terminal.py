@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from blocks import temporary_server
 from blocks.resources import Resources
 from blocks.stores.local import LocalStore
 from flows.terminal import afterwards
 from flows.terminal.picture import NARROWEST, Picture, load_type
 from flows.terminal.show import plain_line
+from flows.terminal.silence import IDLE_SECONDS, Silence
 from tasks.reporting.progress import Board, Status, Step, board
 from tasks.reporting.summary import Summary
 
@@ -277,3 +279,14 @@ def test_a_question_that_is_interrupted(number: signal.Signals) -> None:
     assert process.returncode == 128 + number
     os.close(person)
     os.close(terminal)
+
+
+def test_a_temporary_server_that_ended_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    board.clear()
+    silence = Silence(lambda said: None)
+    silence._since = silence._at_work = time.monotonic() - IDLE_SECONDS - 1
+    assert not silence.too_long
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+        monkeypatch.setattr(temporary_server, "_process", ended)
+        assert silence.too_long

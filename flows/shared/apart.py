@@ -157,7 +157,9 @@ def main() -> int:
     days: SimpleQueue[date | None] = SimpleQueue()
     at_work = threading.Event()
     threading.Thread(target=_listen, args=(given, days, at_work), daemon=True).start()
-    with interrupt.handled(lambda: None):
+    # server and database are another process's; and a run that goes on while libraries end would
+    # tell Prefect that it failed.
+    with interrupt.handled(lambda: None, end=interrupt.report):
         while day := days.get():
             at_work.set()
             board.clear()

@@ -34,8 +34,10 @@ class GivenUpError(Exception):
 
 
 @contextmanager
-def handled(say: Callable[[], None]) -> Iterator[None]:
-    """End the process on a signal during the block; `say` first says what that means."""
+def handled(say: Callable[[], None], end: Callable[[int], None] | None = None) -> Iterator[None]:
+    """End the process on a signal during the block; `say` first says what that means. `end`: what
+    else is done before, if not all that a command has to.
+    """
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         code = 128 + number  # as shells have it
@@ -43,7 +45,7 @@ def handled(say: Callable[[], None]) -> Iterator[None]:
             signal.signal(each, lambda *_: os._exit(code))
         with suppress(Exception):  # the terminal may be gone
             say()
-        _end(number)
+        (end or _end)(number)
         os._exit(code)
 
     before = {each: signal.getsignal(each) for each in SIGNALS}
@@ -126,10 +128,15 @@ def _stop_postgres() -> None:
                 postgres._cleanup()
 
 
+def report(number: int) -> None:
+    """Let Prefect know, if it answers in time, that a signal has ended the run."""
+    thread = threading.Thread(target=_report, args=(signal.Signals(number).name,), daemon=True)
+    thread.start()
+    thread.join(REPORT_SECONDS)
+
+
 def _clean_up(number: int) -> None:
-    report = threading.Thread(target=_report, args=(signal.Signals(number).name,), daemon=True)
-    report.start()
-    report.join(REPORT_SECONDS)
+    report(number)
     temporary_server.stop()  # the run's threads go on for a while, and can start no other
     atexit._run_exitfuncs()  # what libraries registered for the end
 

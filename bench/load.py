@@ -14,6 +14,7 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
@@ -86,7 +87,11 @@ def prepare(dsn: str, folder: Path, rows: int) -> str:
 def in_a_process(
     name: str, template: str, folder: Path, rows: int
 ) -> tuple[float, float, tuple[Any, ...]]:
-    """Seconds, peak MiB and what is in the table of one run, in a new process on a new database."""
+    """Seconds, peak MiB and what is in the table of one run, in a new process on a new database.
+
+    The lake is empty: what lay there would have to be replaced.
+    """
+    rmtree(folder / "lake", ignore_errors=True)
     database = f"bench_{uuid4().hex[:8]}"
     server = template.replace("/template_bench?", "/postgres?")
     with closing(psycopg.connect(server, autocommit=True)) as connection:

@@ -1,4 +1,4 @@
-"""Which rows of a file are duplicates, exactly, in memory that doesn't grow with their number."""
+"""Which rows of a file are duplicates, exactly, in a few bytes of memory for each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ class Duplicates:
 
 
 def find_duplicates(
-    keys: Iterator[pl.Series], key: str, columns: Sequence[str], rows_of: RowsOf
+    hashes: pl.Series, key: str, columns: Sequence[str], rows_of: RowsOf
 ) -> Duplicates:
-    """The duplicates of a file, whose stripped keys come slice by slice.
+    """The duplicates of a file, from the hashes of its stripped keys.
 
-    Only hashes of keys are kept of all rows. Rows whose key's hash comes twice are compared by
+    These are all that is held of every row. Rows whose key's hash comes twice are compared by
     value: in memory, or a bucket of them at a time once they are many. A null key equals no key,
     but rows without a key can be exact duplicates.
     """
-    candidates = _repeated([_fingerprints(part) for part in keys])
+    candidates = _repeated(hashes)
     buckets = candidates.len() // HELD_ROWS + 1
     exact = _all_but_one(rows_of(candidates, columns), columns, "first", buckets)
     others = candidates.filter(~candidates.is_in(exact.implode())) if exact.len() else candidates
@@ -41,29 +41,11 @@ def find_duplicates(
     return Duplicates(exact, superseded)
 
 
-def _fingerprints(keys: pl.Series) -> pl.Series:
-    # half a hash: two keys that share it by chance are compared by value later.
-    return (keys.hash() & 0xFFFF_FFFF).cast(pl.UInt32)
-
-
-def _repeated(parts: list[pl.Series]) -> pl.Series:
+def _repeated(values: pl.Series) -> pl.Series:
     """The positions of the values that come more than once, sorted."""
-    found = [pl.Series([], dtype=pl.UInt32)]
-    shares = sum(part.len() for part in parts) // HELD_ROWS + 1
-    for share in range(shares):
-        first, rows, values = 0, [], []
-        for part in parts:
-            places = (part % shares == share).arg_true()
-            rows.append(places + first)
-            values.append(part.gather(places))
-            first += part.len()
-        if values:
-            value = pl.concat(values)
-            ordered = value.sort()
-            twice = ordered.filter(ordered == ordered.shift(1)).unique()
-            if twice.len():
-                found.append(pl.concat(rows).filter(value.is_in(twice.implode())))
-    return pl.concat(found).sort().alias("row")
+    ordered = values.sort()
+    twice = ordered.filter(ordered == ordered.shift(1)).unique()
+    return values.is_in(twice.implode()).arg_true().alias("row")
 
 
 def _all_but_one(

@@ -43,7 +43,7 @@ def refine(
     keys = {folder: f"{folder}/{entity.name}/{bronze.run_date}.parquet" for folder in MADE}
     source = _BronzeFile(entity, bronze, lake, remembered(resources))
     duplicates = find_duplicates(
-        source.keys(), entity.key, [f.name for f in entity.fields], source.rows_of
+        source.key_hashes(), entity.key, [f.name for f in entity.fields], source.rows_of
     )
     with TemporaryDirectory(prefix="coretelecoms-") as folder:
         problems = Spool(folder, "problems")
@@ -113,23 +113,20 @@ class _BronzeFile:
                 pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("source_row")
             )
 
-    def keys(self) -> Iterator[pl.Series]:
-        """The stripped keys of all rows."""
-        for first in range(0, self._rows, SLICE_ROWS):
-            slice_ = self._scan.select(self._entity.key).slice(first, SLICE_ROWS)
-            keys = slice_.select(rules.stripped(self._entity, self._entity.key))
-            yield self._read(keys).to_series()
+    def key_hashes(self) -> pl.Series:
+        """Half a hash of every row's stripped key: two keys may have the same by chance."""
+        key = rules.stripped(self._entity, self._entity.key)
+        halves = self._scan.select((key.hash() & 0xFFFF_FFFF).cast(pl.UInt32))
+        with reading(self._lake, self._file):
+            return halves.collect(engine="streaming").to_series()
 
     def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Stripped columns with their `row`, for some rows, in order."""
-        for first in range(0, self._rows, SLICE_ROWS):
-            here = within(rows, first, SLICE_ROWS)
-            if here.len():
-                frame = self._read(self._scan.select(columns).slice(first, SLICE_ROWS))
-                picked = frame[here - first].select(
-                    here.alias("row"), *(rules.stripped(self._entity, c) for c in columns)
-                )
-                yield detached(picked)
+        picked = self._scan.with_row_index("row").filter(pl.col("row").is_in(rows.implode()))
+        stripped = (rules.stripped(self._entity, column) for column in columns)
+        with reading(self._lake, self._file):
+            # the way of Polars to read what may not fit into memory; it still calls it unstable.
+            yield from map(detached, picked.select("row", *stripped).collect_batches(lazy=True))
 
     def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
         with reading(self._lake, self._file):
@@ -140,8 +137,8 @@ class _BronzeFile:
 class _Rows:
     """A slice, sorted out: the rows that go on, and those that don't."""
 
-    raw: pl.DataFrame
-    text: pl.DataFrame  # the same rows, stripped
+    raw: pl.DataFrame  # as they came, all of them
+    text: pl.DataFrame  # those that go on, stripped
     rejected: pl.DataFrame
     missing_key: int
 
@@ -161,7 +158,7 @@ def _sorted_out(entity: Entity, raw: pl.DataFrame, duplicates: Duplicates) -> _R
     rejected = is_missing | is_superseded
     stays = ~(is_exact | rejected)
     return _Rows(
-        raw.filter(stays),
+        raw,
         text.filter(stays),
         _rejected(entity, raw.filter(rejected), text[entity.key].filter(rejected)),
         int(is_missing.sum()),
@@ -185,7 +182,7 @@ def _rejected(entity: Entity, raw: pl.DataFrame, keys: pl.Series) -> pl.DataFram
 
 def _typed(entity: Entity, text: pl.DataFrame) -> pl.DataFrame:
     """Canonical columns, cleaned, and `source_row`."""
-    clean = text.lazy().select(*(rules.cleaned(f) for f in entity.fields), "source_row")
+    clean = text.select(*(rules.cleaned(f) for f in entity.fields), "source_row")
     for field in entity.fields:
         if field.not_before:
             early = pl.col(field.name) < pl.col(field.not_before)
@@ -196,24 +193,25 @@ def _typed(entity: Entity, text: pl.DataFrame) -> pl.DataFrame:
                 .alias(field.name)
             )
     derived = (rules.derived(column).alias(column.name) for column in entity.derived)
-    return clean.with_columns(derived).select(*entity.columns, "source_row").collect()
+    return clean.with_columns(derived).select(*entity.columns, "source_row")
 
 
 def _problems(entity: Entity, rows: _Rows, clean: pl.DataFrame) -> pl.DataFrame:
     """The values that could not be cleaned, by row and then in contract order."""
     checked = [(f.name, f.name) for f in entity.fields]
     checked += [(d.name, d.of) for d in entity.derived if d.reported]
-    found = []
+    first, found = rows.raw["source_row"][0], []
     for field, origin in checked:
         lost = clean[field].is_null() & rows.text[origin].is_not_null()
         if lost.any():
+            source_row = clean["source_row"].filter(lost)
             found.append(
                 pl.DataFrame(
                     {
-                        "source_row": clean["source_row"].filter(lost),
+                        "source_row": source_row,
                         "record_key": clean[entity.key].filter(lost),
                         "field": field,
-                        "original_value": rows.raw[origin].filter(lost),
+                        "original_value": rows.raw[origin].gather(source_row - first),
                     },
                     schema=PROBLEMS,
                 )

@@ -20,10 +20,13 @@ _FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
 def rows(frame: pl.DataFrame, types: Mapping[str, str]) -> Iterator[bytes]:
     """A frame's rows, a slice at a time; `types` are the columns' in PostgreSQL, as of `FIELDS`."""
     count = pl.lit(struct.pack(">h", frame.width))
-    fields = [FIELDS[types[name]](pl.col(name)).fill_null(_NULL) for name in frame.columns]
-    row = _joined([count, *fields]).cast(pl.List(pl.UInt8))
+    fields = [
+        FIELDS[types[name]](pl.col(name)).fill_null(_NULL).alias(name) for name in frame.columns
+    ]
+    row = _joined([count, *map(pl.col, frame.columns)]).cast(pl.List(pl.UInt8))
     for part in frame.iter_slices(_SLICE_ROWS):
-        yield part.select(row.explode().implode().cast(pl.Binary)).item()
+        # all fields first, at the same time on all processors.
+        yield part.select(fields).select(row.explode().implode().cast(pl.Binary)).item()
 
 
 def _joined(parts: Sequence[pl.Expr]) -> pl.Expr:

@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from blocks.errors import TransientError
+from blocks.errors import ConfigurationError, TransientError
 
 _SERVE = Path(__file__).with_name("serve.py")
 STOP_SECONDS = 5  # as long as Prefect gives its own
@@ -25,14 +25,17 @@ _ended = False
 
 
 def start() -> None:
-    """Start it, unless another one is named; it stops with this process."""
+    """Start it, unless another one is named; it stops with this process.
+
+    Raises ConfigurationError.
+    """
     global _process, _port
     from prefect.context import refresh_global_settings_context
     from prefect.settings import get_current_settings
 
-    config = get_current_settings()
-    if config.api.url or not config.server.ephemeral.enabled:
+    if get_current_settings().api.url:
         return
+    refuse_if_switched_off()
     with _lock:
         if _ended:
             raise RuntimeError("the run was interrupted")
@@ -43,6 +46,19 @@ def start() -> None:
     atexit.register(stop)
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_port}/api"
     refresh_global_settings_context()
+
+
+def refuse_if_switched_off() -> None:
+    """Raise ConfigurationError where Prefect's settings allow no temporary server."""
+    from prefect.settings import get_current_settings
+
+    if not get_current_settings().server.ephemeral.enabled:
+        raise ConfigurationError(
+            "There is no Prefect server: none is named, and a temporary one is switched off",
+            where="PREFECT_SERVER_EPHEMERAL_ENABLED, in the environment or the Prefect profile",
+            todo="set PREFECT_API_URL to a server (make server starts one), or "
+            "PREFECT_SERVER_EPHEMERAL_ENABLED=true",
+        )
 
 
 def serve(listening: socket.socket) -> "subprocess.Popen[bytes]":

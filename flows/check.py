@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from blocks import server
+from blocks import server, temporary_server
 from blocks.errors import CoreTelecomsError, SourceMissingError
 from flows.terminal import interrupt
 from flows.terminal.commands import PLATFORM_HELP, RUN_DATE_HELP, SIGNALS, run_date, today
@@ -97,12 +97,16 @@ def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
     from blocks.checks import prefect_server, schedule
 
     if not _prefect_url():  # to start one takes longer than all of this may
-        said = "each run starts a temporary server (no PREFECT_API_URL is set)"
-        return {"prefect": lambda: said, "variable": partial(_said, server.kept_variable)}
+        return {"prefect": _temporary_server, "variable": partial(_said, server.kept_variable)}
     checks: dict[str, Callable[[], str]] = {"prefect": prefect_server, "variable": _variable}
     if platform != "local":
         checks["schedule"] = partial(schedule, "daily", platform)
     return checks
+
+
+def _temporary_server() -> str:
+    temporary_server.refuse_if_switched_off()
+    return "each run starts a temporary server (no PREFECT_API_URL is set)"
 
 
 def _variable() -> str:

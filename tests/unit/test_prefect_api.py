@@ -4,9 +4,16 @@ import ssl
 
 import httpx
 import pytest
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_EPHEMERAL_ENABLED,
+    temporary_settings,
+)
 
+from blocks import temporary_server
 from blocks.errors import ConfigurationError, TerminalError, TransientError
-from blocks.prefect_api import error_of
+from blocks.prefect_api import asking_prefect, error_of
+from flows import check
 from tasks.stage import stage
 
 REQUEST = httpx.Request("GET", "http://127.0.0.1:4200/api/variables")
@@ -46,3 +53,15 @@ def test_what_is_not_its_doing_stays_a_defect(error: Exception) -> None:
     assert error_of(error) is None
     with pytest.raises(TerminalError, match="defect"), stage("determine_load_type"):
         raise error
+
+
+def test_no_server_is_named_and_none_may_be_started() -> None:
+    def ask() -> None:
+        with asking_prefect():
+            raise ValueError  # what Prefect's client makes of it
+
+    settings = {PREFECT_API_URL: None, PREFECT_SERVER_EPHEMERAL_ENABLED: False}
+    with temporary_settings(settings):
+        for said in (temporary_server.start, check._of_prefect("local")["prefect"], ask):
+            with pytest.raises(ConfigurationError, match="PREFECT_API_URL"):
+                said()

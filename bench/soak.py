@@ -10,6 +10,7 @@ Linux.
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,7 @@ class Soak:
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": self.api,
         }
+        self.started: list[subprocess.Popen[bytes]] = []
         (folder / "home").mkdir(exist_ok=True)
         self.dsn = embedded.start(folder / "home")
         self.prefect = self.start("server", "blocks.server", "--port", str(port))
@@ -89,12 +91,14 @@ class Soak:
     def start(self, log: str, module: str, *options: str) -> "subprocess.Popen[bytes]":
         """A module as a process of its own, its output added to a log."""
         with (self.folder / f"{log}.log").open("ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", module, *options],
                 env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        self.started.append(process)
+        return process
 
     def one_backfill(self, days: int) -> None:
         """Load so many days in one backfill."""
@@ -174,9 +178,10 @@ class Soak:
         sys.stdout.flush()
 
     def close(self) -> None:
-        """End Prefect's server; PostgreSQL ends with this process."""
-        self.prefect.terminate()
-        self.prefect.wait()
+        """End what is still at work, and Prefect's server; PostgreSQL ends with this process."""
+        for process in reversed(self.started):
+            process.terminate()
+            process.wait()
 
 
 class Peak:
@@ -256,6 +261,7 @@ def main() -> None:
     if given.partitions:
         Soak.say(f"{k}: {v}" for k, v in planning(folder.resolve(), given.partitions).items())
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with closing(Soak(folder.resolve(), given.every)) as soak:
         if given.days:
             soak.one_backfill(given.days)

@@ -19,7 +19,6 @@ from functools import partial
 from pkgutil import resolve_name
 from queue import SimpleQueue
 from typing import Any, BinaryIO
-from uuid import UUID
 
 from prefect import get_client
 from prefect.client.schemas.objects import FlowRun
@@ -57,7 +56,7 @@ class Apart:
         except (asyncio.IncompleteReadError, ConnectionError):
             code = await process.wait()
             state = Crashed(message=f"Its process ended before it did (exit code {code})")
-            await _tell(flow_runs, state)
+            await asyncio.to_thread(interrupt.set_ended, flow_runs, state)
             return state
         finally:
             board.ended(flow_runs)
@@ -114,16 +113,6 @@ async def _end(process: Process) -> None:
     assert process.stdin
     process.stdin.close()
     await process.wait()
-
-
-async def _tell(flow_runs: list[str], state: State[Any]) -> None:
-    """Prefect thinks of a killed process that it goes on."""
-    with suppress(Exception):
-        async with get_client() as client:
-            for flow_run in flow_runs:
-                now = (await client.read_flow_run(UUID(flow_run))).state
-                if now is None or not now.is_final():
-                    await client.set_flow_run_state(UUID(flow_run), state, force=True)
 
 
 async def _ended(process: Process, day: date, flow_runs: list[str]) -> State[Any]:

@@ -11,16 +11,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
 from blocks import temporary_server
 from tasks.reporting.progress import board
+
+if TYPE_CHECKING:
+    from prefect.states import State
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP_SECONDS = 8.0  # who sends SIGTERM often waits for 10
@@ -143,16 +146,22 @@ def _clean_up(number: int) -> None:
 
 def _report(name: str) -> None:
     """Let Prefect know that the run ended; the temporary server's database stays, too."""
-    from prefect.client.orchestration import get_client
-    from prefect.states import Cancelled, State
+    from prefect.states import Cancelled
 
-    if not board.flow_runs:  # perhaps there is no server yet: a client would start one
+    message = f"Interrupted where it ran ({name}). Run it again to go on."
+    set_ended(list(board.flow_runs), Cancelled(message=message))
+
+
+def set_ended(flow_runs: Collection[str], state: "State[Any]") -> None:
+    """Give this state to flow runs of a process that has ended, and that Prefect takes for running;
+    to none that has ended by itself. Where Prefect doesn't answer they stay as they are.
+    """
+    from prefect.client.orchestration import get_client
+
+    if not flow_runs:  # perhaps there is no server yet: a client would start one
         return
-    state: State[Any] = Cancelled(
-        message=f"Interrupted where it ran ({name}). Run it again to go on."
-    )
     with suppress(Exception), get_client(sync_client=True) as client:
-        for flow_run in map(UUID, list(board.flow_runs)):
+        for flow_run in map(UUID, flow_runs):
             now = client.read_flow_run(flow_run).state
-            if now is None or not now.is_final():  # of a backfill's days some have ended
+            if now is None or not now.is_final():
                 client.set_flow_run_state(flow_run, state, force=True)

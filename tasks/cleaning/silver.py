@@ -19,6 +19,7 @@ from tasks.lake.bronze import MADE, bronze_rows
 from tasks.lake.erasures import Erasures, remembered
 from tasks.lake.parquet import SLICE_ROWS, Spool, detached, reading, within, write_parquet
 
+_PART_ROWS = 2 * SLICE_ROWS  # read at a time where only few values of them are kept
 _TEXT = pl.String()
 PROBLEMS = pl.Schema(
     {"source_row": pl.Int64(), "record_key": _TEXT, "field": _TEXT, "original_value": _TEXT}
@@ -116,17 +117,28 @@ class _BronzeFile:
     def key_hashes(self) -> pl.Series:
         """Half a hash of every row's stripped key: two keys may have the same by chance."""
         key = rules.stripped(self._entity, self._entity.key)
-        halves = self._scan.select((key.hash() & 0xFFFF_FFFF).cast(pl.UInt32))
-        with reading(self._lake, self._file):
-            return halves.collect(engine="streaming").to_series()
+        half = (key.hash() & 0xFFFF_FFFF).cast(pl.UInt32)
+        parts = [self._read(part.select(half)).to_series() for _, part in self._parts()]
+        return pl.concat([pl.Series([], dtype=pl.UInt32), *parts])
 
     def rows_of(self, rows: pl.Series, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Stripped columns with their `row`, for some rows, in order."""
-        picked = self._scan.with_row_index("row").filter(pl.col("row").is_in(rows.implode()))
-        stripped = (rules.stripped(self._entity, column) for column in columns)
-        with reading(self._lake, self._file):
-            # the way of Polars to read what may not fit into memory; it still calls it unstable.
-            yield from map(detached, picked.select("row", *stripped).collect_batches(lazy=True))
+        stripped = [rules.stripped(self._entity, column) for column in columns]
+        for first, part in self._parts():
+            here = within(rows, first, _PART_ROWS)
+            if here.len():
+                picked = part.with_row_index("row", first).filter(
+                    pl.col("row").is_in(here.implode())
+                )
+                yield detached(self._read(picked.select("row", *stripped)))
+
+    def _parts(self) -> Iterator[tuple[int, pl.LazyFrame]]:
+        """The whole file, in parts; each with the number of its first row.
+
+        Read as a whole, Polars would read far ahead, and hold what it read.
+        """
+        for first in range(0, self._rows, _PART_ROWS):
+            yield first, self._scan.slice(first, _PART_ROWS)
 
     def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
         with reading(self._lake, self._file):

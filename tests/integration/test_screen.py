@@ -23,6 +23,7 @@ from prefect.variables import Variable
 from blocks.resolving import resolve
 from tasks.gate import FIRST_RUN
 from tasks.loading import locks
+from tests import signals
 from tests.integration.conftest import made_once
 from tests.integration.daily_runs import FIRST, DailyRuns
 
@@ -51,6 +52,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            preexec_fn=signals.heard,
         )
         os.close(slave)
         self._written = b""
@@ -236,6 +238,7 @@ def on_its_own_server(program: str, home: Path) -> Iterator["subprocess.Popen[st
         cwd=ROOT,
         env=environment,
         start_new_session=True,
+        preexec_fn=signals.heard,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

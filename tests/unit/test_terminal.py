@@ -22,6 +22,7 @@ from flows.terminal.show import plain_line
 from flows.terminal.silence import IDLE_SECONDS, Silence
 from tasks.reporting.progress import Board, Status, Step, board
 from tasks.reporting.summary import Summary
+from tests import signals
 
 STATIC = [f"{s}_{e}" for s in ("ingest", "transform", "load") for e in ("customers", "agents")]
 GATE = "open_static_data_gate"
@@ -269,6 +270,7 @@ def test_a_question_that_is_interrupted(number: signal.Signals) -> None:
         stdin=terminal,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=signals.heard,
     ) as process:
         assert process.stderr
         said = ""

@@ -9,7 +9,7 @@ import httpx
 
 from blocks.errors import ConfigurationError, CoreTelecomsError, TransientError
 from blocks.server import api
-from blocks.temporary_server import did_not_start, refuse_if_switched_off
+from blocks.temporary_server import did_not_start, switched_off
 
 _TEMPORARY_SERVER = "prefect/server/api/server.py"
 _PASSING = (408, 425, 429)  # and all from 500 on
@@ -52,10 +52,8 @@ def unreachable(error: Exception) -> CoreTelecomsError | None:
     found = [ours for cause in _causes(error) if (ours := error_of(cause))]
     if api():
         return found[0] if found else None
-    try:
-        refuse_if_switched_off()
-    except CoreTelecomsError as switched_off:
-        return switched_off
+    if off := switched_off():
+        return off
     frames = traceback.extract_tb(error.__traceback__)
     if not found and not frames[-1].filename.endswith(_TEMPORARY_SERVER):
         return None

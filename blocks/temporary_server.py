@@ -35,7 +35,8 @@ def start() -> None:
 
     if get_current_settings().api.url:
         return
-    refuse_if_switched_off()
+    if error := switched_off():
+        raise error
     with _lock:
         if _ended:
             raise RuntimeError("the run was interrupted")
@@ -48,17 +49,18 @@ def start() -> None:
     refresh_global_settings_context()
 
 
-def refuse_if_switched_off() -> None:
-    """Raise ConfigurationError where Prefect's settings allow no temporary server."""
+def switched_off() -> ConfigurationError | None:
+    """Why there is no server, where Prefect's settings allow no temporary one."""
     from prefect.settings import get_current_settings
 
-    if not get_current_settings().server.ephemeral.enabled:
-        raise ConfigurationError(
-            "There is no Prefect server: none is named, and a temporary one is switched off",
-            where="PREFECT_SERVER_EPHEMERAL_ENABLED, in the environment or the Prefect profile",
-            todo="set PREFECT_API_URL to a server (make server starts one), or "
-            "PREFECT_SERVER_EPHEMERAL_ENABLED=true",
-        )
+    if get_current_settings().server.ephemeral.enabled:
+        return None
+    return ConfigurationError(
+        "There is no Prefect server: none is named, and a temporary one is switched off",
+        where="PREFECT_SERVER_EPHEMERAL_ENABLED, in the environment or the Prefect profile",
+        todo="set PREFECT_API_URL to a server (make server starts one), or "
+        "PREFECT_SERVER_EPHEMERAL_ENABLED=true",
+    )
 
 
 def serve(listening: socket.socket) -> "subprocess.Popen[bytes]":

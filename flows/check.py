@@ -105,7 +105,8 @@ def _of_prefect(platform: str) -> dict[str, Callable[[], str]]:
 
 
 def _temporary_server() -> str:
-    temporary_server.refuse_if_switched_off()
+    if error := temporary_server.switched_off():
+        raise error
     return "each run starts a temporary server (no PREFECT_API_URL is set)"
 
 

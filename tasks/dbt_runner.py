@@ -17,6 +17,7 @@ from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 from prefect.states import State
 from prefect.task_engine import run_task_sync
 from prefect.tasks import Task
+from prefect.transactions import BaseTransaction
 from prefect_dbt import PrefectDbtRunner
 from prefect_dbt.core._tracker import NodeTaskTracker
 from prefect_dbt.core.runner import FAILURE_STATUSES
@@ -56,6 +57,10 @@ class Nodes(NodeTaskTracker):
     def __init__(self, behind: Callable[[str], Collection[str]]) -> None:
         super().__init__()
         self._context, self._behind = copy_context(), behind
+        # but for the transaction of the task that builds: when that fails, Prefect would roll back
+        # what ended in it, and give a held-back node the state RolledBack, which is Completed.
+        # It has no public way to leave one.
+        self._context.run(BaseTransaction.__var__.set, None)  # type: ignore[arg-type]
 
     def get_task_run_name(self, node_id: str) -> str:
         """The name that its log lines begin with; the runner itself gives none, and they say None.

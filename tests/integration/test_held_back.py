@@ -14,6 +14,7 @@ from prefect import Task, flow, get_client
 from prefect.client.schemas.objects import StateType, TaskRun
 from prefect.settings import PREFECT_LOGGING_LEVEL, temporary_settings
 from prefect.states import Completed, State
+from prefect.transactions import transaction
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 from prefect_dbt.core.runner import execute_dbt_node
 
@@ -92,7 +93,10 @@ def test_dbt_nodes_behind_a_failed_test(
 @flow
 def node_that_dbt_skips() -> State[Any]:
     """One that has a task run already when the runner hears of the failure."""
-    nodes = Nodes({"test.p.unique_x.1": ["model.p.y"], "test.p.other.2": ["model.p.z"]}.__getitem__)
+    with transaction() as building:
+        nodes = Nodes(
+            {"test.p.unique_x.1": ["model.p.y"], "test.p.other.2": ["model.p.z"]}.__getitem__
+        )
     task: Task[Any, Any] = Task(fn=execute_dbt_node, name="model y")
     nodes.start_task("model.p.y", task)
     run = uuid4()
@@ -109,6 +113,7 @@ def node_that_dbt_skips() -> State[Any]:
     while not (state := nodes.get_task_result("model.p.y")):
         assert time.monotonic() < end
         time.sleep(0.01)
+    assert building.children == []  # a build that fails would roll it back
     return Completed(data=state)
 
 

@@ -152,7 +152,8 @@ def _frames(
         if not batch:
             continue
         refuse_nul(batch, where, line)
-        if b'"' in batch and not _regular(delimiter).fullmatch(batch):
+        quoted = b'"' in batch
+        if quoted and not _regular(delimiter).fullmatch(batch):
             # where a row ends is in doubt from here on.
             yield from _exactly(chain((batch, rest), stream), names, line, where, delimiter)
             return
@@ -161,7 +162,8 @@ def _frames(
             yield from _exactly((batch,), names, line, where, delimiter)
         else:
             yield frame
-        line += batch.count(b"\n")
+        # without quotes each line is a row, and counting those that are known costs nothing.
+        line += batch.count(b"\n") if quoted or frame is None else frame.height
 
 
 def _without_headers(frames: Iterator[pl.DataFrame], source: Source) -> Iterator[pl.DataFrame]:

@@ -1,11 +1,11 @@
 """Which rows of a silver file are orphans: a customer, agent or the like is missing or unknown.
 
-The rows are found here, not in the database: what is staged is then complete as it is copied, and
-nothing that belongs to a session (a temporary table) has to last from one transaction to the next.
+The rows are found here; the database is only asked which ids it doesn't know. What is staged is
+then complete as it is copied, and nothing that belongs to a session (a temporary table) has to
+last from one transaction to the next.
 """
 
 from datetime import datetime
-from io import BytesIO
 
 import polars as pl
 from psycopg import sql
@@ -17,8 +17,6 @@ from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.parquet import reading, scan
 from tasks.loading import tables
-
-FEW_IDS = 10_000  # so many are asked for by name; for more, all keys are read
 
 # `row` counts the rows of the silver file, `source_row` those of bronze.
 ORPHANS = pl.Schema(
@@ -52,54 +50,42 @@ def find_orphans(
         return pl.DataFrame(schema=ORPHANS)
     with reading(lake, silver.key):
         rows = scan(lake, silver.key)
-        reasons = []
+        orphaned, reasons = [], []
         for field, static in there.items():
             ids = rows.select(field).unique().drop_nulls().collect(engine="streaming")
-            known = _known(connection, static, ids.to_series(), as_of)
-            reasons.append(
-                pl.when(pl.col(field).is_null())
-                .then(pl.lit(f"{field} is missing"))
-                .when(~pl.col(field).is_in(known.implode()))
-                .then(pl.lit(f"{field} is unknown"))
-            )
+            unknown = _unknown(connection, static, ids.to_series(), as_of)
+            is_missing = pl.col(field).is_null()
+            is_unknown = pl.col(field).is_in(unknown.implode())
+            orphaned += [is_missing, is_unknown]
+            reasons += [
+                pl.when(is_missing).then(pl.lit(f"{field} is missing")),
+                pl.when(is_unknown).then(pl.lit(f"{field} is unknown")),
+            ]
         return (
             rows.with_row_index("row")
+            .filter(pl.any_horizontal(orphaned))
             .select(
                 pl.col("row").cast(pl.Int64),
                 "source_row",
                 pl.col(entity.key).alias("record_key"),
-                *(reason.alias(f"reason {number}") for number, reason in enumerate(reasons)),
-            )
-            .filter(pl.any_horizontal(pl.col("^reason .*$").is_not_null()))
-            .select(
-                *("row", "source_row", "record_key"),
-                pl.concat_str("^reason .*$", separator="; ", ignore_nulls=True).alias("reason"),
+                pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias("reason"),
             )
             .sort("row")
             .collect(engine="streaming")
         )
 
 
-def _known(
+def _unknown(
     connection: Connection, static: Entity, ids: pl.Series, as_of: datetime | None
 ) -> pl.Series:
-    """Those of the ids that the static table has; all that it has when there are many."""
-    by_then = sql.SQL("first_loaded_at <= {}" if as_of else "true").format(sql.Literal(as_of))
-    there = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-        sql.Identifier(static.key), tables.conformed(static), by_then
+    """Those of the ids that the static table doesn't have."""
+    query = sql.SQL(
+        "SELECT given.id FROM unnest(%b::text[]) AS given (id) "
+        "WHERE NOT EXISTS (SELECT FROM {} AS there WHERE there.{} = given.id AND {})"
+    ).format(
+        tables.conformed(static),
+        sql.Identifier(static.key),
+        sql.SQL("there.first_loaded_at <= {}" if as_of else "true").format(sql.Literal(as_of)),
     )
-    if ids.len() <= FEW_IDS:
-        few = sql.SQL("{} AND {} = ANY (%s)").format(there, sql.Identifier(static.key))
-        rows = connection.execute(few, [ids.to_list()])
-        return pl.Series([row[0] for row in rows], dtype=pl.String)
-    # quoted: Polars would drop U+FEFF from the beginning of a text that isn't.
-    all_ = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)").format(there)
-    text = BytesIO()
-    with connection.cursor().copy(all_) as pipe:
-        for part in pipe:
-            text.write(part)
-    if not text.tell():
-        return pl.Series(dtype=pl.String)
-    text.seek(0)
-    schema = {static.key: pl.String()}
-    return pl.read_csv(text, has_header=False, schema=schema).to_series()
+    rows = connection.execute(query, [ids.to_list()])
+    return pl.Series([row[0] for row in rows], dtype=pl.String)

@@ -211,16 +211,18 @@ def _create_staged(
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         connection.execute(
             # with what a DBA may have added to our columns: defaults, generated columns, checks.
-            # The run date is the same in every row: it needn't travel. A vacuum in the middle
-            # would hold up the keys.
+            # The run date is the same in every row: it needn't travel, and ATTACH knows it by the
+            # check without reading them. A vacuum in the middle would hold up the keys.
             sql.SQL(
                 "CREATE TABLE {table} (LIKE {conformed} "
                 "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS) "
                 "WITH (autovacuum_enabled = false); "
-                "ALTER TABLE {table} ALTER COLUMN run_date SET DEFAULT {run_date}"
+                "ALTER TABLE {table} ALTER COLUMN run_date SET DEFAULT {run_date}, "
+                "ADD CONSTRAINT {check} CHECK (run_date = {run_date})"
             ).format(
                 table=table,
                 conformed=tables.conformed(entity),
+                check=sql.Identifier(f"{tables.day_name(entity.name, silver.run_date)}_check"),
                 run_date=sql.Literal(silver.run_date),
             )
         )

@@ -104,20 +104,14 @@ def _no_resuming_after_rejection(
 
 
 def _add_key(connection: Connection, entity: Entity, silver: Silver) -> None:
-    """The primary key, and the check by which ATTACH knows every row's date without reading it."""
+    """The primary key, of the rows that are there."""
     name = tables.day_name(entity.name, silver.run_date)
     connection.execute(
         "SELECT set_config('maintenance_work_mem', '256MB', true) "
         "WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('256MB')"
     )
     connection.execute(
-        sql.SQL(
-            "ALTER TABLE {staged} ADD PRIMARY KEY (run_date, {key}), "
-            "ADD CONSTRAINT {check} CHECK (run_date = {run_date})"
-        ).format(
-            staged=sql.Identifier("staging", name),
-            key=sql.Identifier(entity.key),
-            check=sql.Identifier(f"{name}_check"),
-            run_date=sql.Literal(silver.run_date),
+        sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (run_date, {})").format(
+            sql.Identifier("staging", name), sql.Identifier(entity.key)
         )
     )

@@ -99,8 +99,8 @@ def _attempt(connection: Connection, entity: Entity, run_date: date) -> None:
     run(
         "ALTER TABLE {staged} SET SCHEMA conformed; "
         "ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES IN ({run_date}); "
-        "ALTER TABLE {partition} DROP CONSTRAINT {check}, ALTER COLUMN run_date DROP DEFAULT, "
-        "RESET (autovacuum_enabled)"
+        "ALTER TABLE {partition} DROP CONSTRAINT IF EXISTS {check}, "
+        "ALTER COLUMN run_date DROP DEFAULT, RESET (autovacuum_enabled)"
     )
     for privilege, grantee in granted:
         parts |= {"grantee": grantee}

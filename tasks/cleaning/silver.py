@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from blocks.ahead import ahead
 from blocks.errors import TerminalError
 from blocks.resources import Resources
 from blocks.stores.store import Store
@@ -19,7 +20,6 @@ from tasks.lake.bronze import MADE, bronze_rows
 from tasks.lake.erasures import Erasures, remembered
 from tasks.lake.parquet import SLICE_ROWS, Spool, detached, reading, within, write_parquet
 
-_PART_ROWS = 2 * SLICE_ROWS  # read at a time where only few values of them are kept
 _TEXT = pl.String()
 PROBLEMS = pl.Schema(
     {"source_row": pl.Int64(), "record_key": _TEXT, "field": _TEXT, "original_value": _TEXT}
@@ -52,15 +52,14 @@ def refine(
         counts = {"rows": 0, "missing_key": 0}
 
         def frames() -> Iterator[pl.DataFrame]:
-            for raw in source.slices():
-                rows = _sorted_out(entity, raw, duplicates)
+            for rows in ahead(_sorted_out(entity, raw, duplicates) for raw in source.slices()):
                 rejects.add(rows.rejected)
                 clean = _typed(entity, rows.text)
                 problems.add(_problems(entity, rows, clean))
                 counts["rows"] += clean.height
                 counts["missing_key"] += rows.missing_key
                 if on_rows:
-                    on_rows(raw.height)
+                    on_rows(rows.raw.height)
                 yield clean
 
         schema = pl.Schema({**rules.schema(entity), "source_row": pl.Int64()})
@@ -125,20 +124,18 @@ class _BronzeFile:
         """Stripped columns with their `row`, for some rows, in order."""
         stripped = [rules.stripped(self._entity, column) for column in columns]
         for first, part in self._parts():
-            here = within(rows, first, _PART_ROWS)
+            here = within(rows, first, SLICE_ROWS)
             if here.len():
-                picked = part.with_row_index("row", first).filter(
-                    pl.col("row").is_in(here.implode())
-                )
-                yield detached(self._read(picked.select("row", *stripped)))
+                picked = self._read(part.select(columns))[here - first]
+                yield detached(picked.select(here.alias("row"), *stripped))
 
     def _parts(self) -> Iterator[tuple[int, pl.LazyFrame]]:
         """The whole file, in parts; each with the number of its first row.
 
         Read as a whole, Polars would read far ahead, and hold what it read.
         """
-        for first in range(0, self._rows, _PART_ROWS):
-            yield first, self._scan.slice(first, _PART_ROWS)
+        for first in range(0, self._rows, SLICE_ROWS):
+            yield first, self._scan.slice(first, SLICE_ROWS)
 
     def _read(self, scan: pl.LazyFrame) -> pl.DataFrame:
         with reading(self._lake, self._file):

@@ -1,12 +1,12 @@
 """COPY in batches: one is encoded while the one before it travels; checkpoints with the rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 from psycopg import sql
 
+from blocks.ahead import ahead
 from blocks.database import Connection
 from blocks.errors import TerminalError
 from blocks.resources import Resources
@@ -39,17 +39,7 @@ def encoded(
     frames: Iterable[pl.DataFrame], types: Mapping[str, str]
 ) -> Iterator[tuple[int, list[bytes]]]:
     """Rows of every frame, and their bytes; the next ones made while the caller uses these."""
-    iterator = iter(frames)
-
-    def encode() -> tuple[int, list[bytes]] | None:
-        frame = next(iterator, None)
-        return None if frame is None else (frame.height, list(binary.rows(frame, types)))
-
-    with ThreadPoolExecutor(1, thread_name_prefix="encode") as thread:
-        ahead = thread.submit(encode)
-        while (batch := ahead.result()) is not None:
-            ahead = thread.submit(encode)
-            yield batch
+    return ahead((frame.height, list(binary.rows(frame, types))) for frame in frames)
 
 
 def copy(

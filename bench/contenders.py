@@ -126,7 +126,6 @@ def _floor(day: Day, encode: Callable[[pl.DataFrame], Iterable[bytes]], kind: st
         with connection.cursor().copy(f"COPY usual FROM STDIN (FORMAT {kind})") as pipe:
             for part in parts:
                 pipe.write(part)
-        connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
         connection.execute(ADD_KEYS.partition(";")[2].format(table="usual"))
         connection.commit()
         return time.perf_counter() - began

@@ -193,7 +193,6 @@ def _begin(day: Day) -> float:
 
 def _with_keys(day: Day, began: float) -> float:
     with psycopg.connect(day.dsn) as connection:
-        connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
         connection.execute(ADD_KEYS.format(table="usual"))
     return time.perf_counter() - began
 

@@ -107,10 +107,6 @@ def _add_key(connection: Connection, entity: Entity, silver: Silver) -> None:
     """The primary key, of the rows that are there."""
     name = tables.day_name(entity.name, silver.run_date)
     connection.execute(
-        "SELECT set_config('maintenance_work_mem', '256MB', true) "
-        "WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('256MB')"
-    )
-    connection.execute(
         sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (run_date, {})").format(
             sql.Identifier("staging", name), sql.Identifier(entity.key)
         )

@@ -218,12 +218,12 @@ def pandas_usual(day: Day) -> float:
         frame[name] = frame[name].apply(moment)
     frame["request_date"] = frame["call_start_time"].apply(lambda at: at.date() if at else None)
     for first in range(0, len(frame), BATCH):
-        with engine.begin() as connection:
+        with engine.begin() as alchemy:
             frame.iloc[first : first + BATCH].to_sql(
-                "staging", connection, if_exists="replace", index=False,
+                "staging", alchemy, if_exists="replace", index=False,
                 method="multi", chunksize=5_000,
             )  # fmt: skip
-            raw = connection.connection.driver_connection
+            raw: Any = alchemy.connection.driver_connection
             raw.execute(
                 "ALTER TABLE staging ALTER call_logs_generation_date TYPE date, "
                 "ALTER request_date TYPE date"

@@ -82,11 +82,11 @@ def empty_bodies(times: dict[str, float]) -> None:
 
     ingest.land, ingest.samples.ensure = land, nothing  # type: ignore[assignment]
     transform.refine = refine  # type: ignore[assignment]
-    load.load_day = load.load_static = loaded  # type: ignore[assignment]
+    load.load_day = load.load_static = loaded
     gate._load_type = load_type
     tables.create_all_tables = nothing  # type: ignore[assignment]
-    tables.lost_days = lambda _: []
-    set_up.record = nothing
+    tables.lost_days = lambda connection: []
+    set_up.record = nothing  # type: ignore[assignment]
     tables.clear_staging = tables.cleanup_checkpoints = nothing
     warehouse._build = lambda *_: warehouse.Built(0, (), 0.0)
 
@@ -116,7 +116,8 @@ def measure(runs: int, *, initial: bool, times: dict[str, float]) -> dict[str, l
         wait_until_recorded()
         times.clear()
         began = time.monotonic()
-        state = asyncio.run(daily(RUN_DATE, refresh_static=initial, return_state=True))
+        run: Any = daily(RUN_DATE, refresh_static=initial, return_state=True)
+        state = asyncio.run(run)
         ended = time.monotonic()
         if not state.is_completed():
             raise RuntimeError(f"the run failed: {state.message}")

@@ -37,8 +37,8 @@ def by_rows(folder: Path, sizes: list[int], repeats: int) -> dict[str, Measured]
         with embedded.server(place / "postgres") as server:
             template = prepare(server.get_uri(), place, rows)
             for _ in range(repeats):
-                reading = in_a_process("this project", template, place, rows)
-                measured[f"{rows:,} rows"].add(*reading)
+                seconds, peak, _ = in_a_process("this project", template, place, rows)
+                measured[f"{rows:,} rows"].add(seconds, peak)
     return measured
 
 

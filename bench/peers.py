@@ -103,7 +103,7 @@ def duckdb_adbc(day: Day) -> float:
     from adbc_driver_postgresql import dbapi
 
     began = _begin(day)
-    rows = duckdb.sql(_duckdb_cleaned(day)).to_arrow_reader(100_000)
+    rows = duckdb.sql(_duckdb_cleaned(day)).to_arrow_reader(100_000)  # type: ignore[union-attr]
     with dbapi.connect(day.dsn) as connection, connection.cursor() as cursor:
         cursor.adbc_ingest("usual", rows, mode="append")
         connection.commit()

@@ -26,7 +26,7 @@ def main() -> None:
         readings = {name: Measured(**m) for name, m in figures["readings"].items()}
         block = f"<!-- figures: {path.stem} -->\n{table(figures, readings)}\n<!-- end -->"
         pattern = rf"<!-- figures: {re.escape(path.stem)} -->.*?<!-- end -->"
-        page = re.sub(pattern, lambda _, block=block: block, page, flags=re.DOTALL)
+        page = re.sub(pattern, block.replace("\\", r"\\"), page, flags=re.DOTALL)
         chart(path.with_suffix(".svg"), readings)
     PAGE.write_text(page)
 

@@ -50,7 +50,7 @@ def zoned(frame: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def pandas() -> Any:
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
     return pandas
 

@@ -106,9 +106,8 @@ class _BronzeFile:
 
     def slices(self) -> Iterator[pl.DataFrame]:
         """All rows as they are, with their `source_row`."""
-        for first in range(0, self._rows, SLICE_ROWS):
-            raw = self._read(self._scan.slice(first, SLICE_ROWS))
-            frame, _ = without_people(self._entity, raw, self._erasures)
+        for first, part in self._parts():
+            frame, _ = without_people(self._entity, self._read(part), self._erasures)
             yield frame.with_columns(
                 pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("source_row")
             )

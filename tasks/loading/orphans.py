@@ -17,6 +17,7 @@ from tasks.entities.model import Entity
 from tasks.entities.references import Silver
 from tasks.lake.parquet import reading, scan
 from tasks.loading import tables
+from tasks.loading.binary import TextArray
 
 # `row` counts the rows of the silver file, `source_row` those of bronze.
 ORPHANS = pl.Schema(
@@ -87,5 +88,6 @@ def _unknown(
         sql.Identifier(static.key),
         sql.SQL("there.first_loaded_at <= {}" if as_of else "true").format(sql.Literal(as_of)),
     )
-    rows = connection.execute(query, [ids.to_list()])
+    connection.adapters.register_dumper(pl.Series, TextArray)
+    rows = connection.execute(query, [ids])
     return pl.Series([row[0] for row in rows], dtype=pl.String)

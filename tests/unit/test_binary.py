@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from psycopg.adapt import Transformer
 
 from tasks.loading import binary
 
@@ -72,3 +73,19 @@ def test_rows_are_what_they_were(times: int) -> None:
     frame = pl.DataFrame({k: pl.Series(values[k] * times, dtype=DTYPES[k]) for k in kinds})
     data = b"".join(binary.rows(frame, dict(zip(kinds, kinds, strict=True))))
     assert list(decoded(data, kinds)) == list(zip(*(values[k] * times for k in kinds), strict=True))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param([], id="none"),
+        pytest.param([""], id="one without a letter"),
+        pytest.param([text for text in VALUES["text"] if text is not None], id="odd ones"),
+        pytest.param(["NULL", "{}", '"', "\\", ",", "\ufeff1", "\U0001f600"], id="signs of arrays"),
+        pytest.param([f"c-{number}" for number in range(40_000)], id="several slices"),
+    ],
+)
+def test_an_array_is_read_back(texts: list[str]) -> None:
+    data = binary.TextArray(pl.Series).dump(pl.Series("id", texts, dtype=pl.String))
+    loader = Transformer().get_loader(binary.TextArray.oid, binary.TextArray.format)
+    assert loader.load(data) == texts

@@ -60,7 +60,7 @@ def reading(store: Store, key: str) -> Iterator[None]:
     try:
         with store.translating(key):
             yield
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         # without its text: it may quote what stands in the file.
         raise SourceUnreadableError(
             "The file of the lake is damaged, or not one that this pipeline wrote",

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from blocks.errors import ConfigurationError
+from blocks.errors import ConfigurationError, SourceUnreadableError
 from blocks.stores.local import LocalStore
-from tasks.lake.parquet import Spool, detached, write_parquet
+from tasks.lake.parquet import Spool, detached, reading, scan, write_parquet
 
 SCHEMA = pl.Schema({"": pl.String(), "n": pl.Int64()})
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
@@ -58,6 +58,18 @@ def test_frames_are_made_in_the_context_of_the_caller(tmp_path: Path) -> None:
     written(LocalStore(tmp_path), frames())
     WHO.reset(token)
     assert seen == ["the caller", "the caller"]
+
+
+def test_a_file_that_is_cut_off_while_it_is_read(tmp_path: Path) -> None:
+    """Polars panics then, which is no error of Python's."""
+    store = LocalStore(tmp_path)
+    written(store, iter([frame(*range(100_000))]))
+    rows = scan(store, "a/b.parquet")
+    rows.collect_schema()
+    with (tmp_path / "a/b.parquet").open("r+b") as file:
+        file.truncate(1_000)
+    with pytest.raises(SourceUnreadableError, match="damaged"), reading(store, "a/b.parquet"):
+        rows.slice(90_000).collect()
 
 
 @pytest.mark.parametrize("held_rows", [1, 2, 100])

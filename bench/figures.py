@@ -56,7 +56,7 @@ def show(title: str, measured: dict[str, Measured]) -> None:
             f"{min(m.seconds):.2f}",
             f"{max(m.seconds):.2f}",
             str(len(m.seconds)),
-            f"{m.median / first:.2f}",
+            f"{m.median / first:.2f}" if first else "",
             f"{max(m.peak_mib):,.0f}" if any(m.peak_mib) else "",
             m.same_rows,
         )

@@ -21,7 +21,6 @@ from tasks.entities.contracts import CALL_LOGS
 from tasks.entities.references import Silver
 from tasks.loading import binary
 from tasks.loading.day import load_day
-from tasks.loading.tables import type_of
 from tasks.reading.land import land
 
 RUN_DATE = date(2025, 11, 21)
@@ -32,7 +31,7 @@ RAW_COLUMNS = (
     *("call_id", "customer_id", "complaint_category", "agent_id", "call_start_time"),
     *("call_end_time", "resolution_status", "call_logs_generation_date"),
 )
-TABLE = ", ".join(f"{name} {type_of(CALL_LOGS, name)}" for name in CALL_LOGS.columns)
+TABLE = ", ".join(f"{name} {kind}" for name, kind in CALL_LOGS.sql_types().items())
 ADD_KEYS = """
     DELETE FROM {table} t WHERE NOT EXISTS (
         SELECT FROM conformed.customers c WHERE c.customer_id = t.customer_id

@@ -79,21 +79,13 @@ def create_all_tables(connection: Connection, readers: str = "") -> None:
 
 
 def _columns(entity: Entity) -> dict[str, sql.Composable]:
-    foreign = {field.name: references(static) for field, static in entity.references.items()}
+    keys = {field.name: references(static) for field, static in entity.references.items()}
     return {
         name: sql.SQL("{} {} {}").format(
-            sql.Identifier(name), sql.SQL(type_of(entity, name)), foreign.get(name, sql.SQL(""))
+            sql.Identifier(name), sql.SQL(kind), keys.get(name, sql.SQL(""))
         )
-        for name in entity.columns
+        for name, kind in entity.sql_types().items()
     }
-
-
-def type_of(entity: Entity, column: str) -> str:
-    """Type and collation of a canonical column.
-
-    Keys are compared byte by byte: docs/contract.md#collation.
-    """
-    return entity.sql_types()[column] + (' COLLATE "C"' if column in entity.keys else "")
 
 
 def references(static: Entity) -> sql.Composed:

@@ -98,16 +98,6 @@ def test_what_a_dba_added_to_a_table_stays(resources: Resources, addition: str) 
     load_twice(resources)
 
 
-@pytest.mark.parametrize("older", ["customers.customer_id", "call_logs.customer_id"])
-def test_a_key_of_before_keeps_its_collation(resources: Resources, older: str) -> None:
-    table, _, column = older.partition(".")
-    known_parties(resources)
-    execute(resources, f'ALTER TABLE conformed.{table} ALTER {column} TYPE text COLLATE "default"')
-    load_twice(resources)
-    joined = "SELECT count(*) FROM conformed.call_logs JOIN conformed.customers USING (customer_id)"
-    assert query(resources, joined) == query(resources, "SELECT count(*) FROM conformed.call_logs")
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [

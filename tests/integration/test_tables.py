@@ -39,17 +39,6 @@ def test_conformed_tables_have_the_contracts_columns(resources: Resources) -> No
         assert [name for name, _ in found[len(expected) :]] == more
 
 
-def test_keys_and_references_are_compared_byte_by_byte(resources: Resources) -> None:
-    _create(resources.warehouse_dsn)
-    for entity in ENTITIES.values():
-        found = query(
-            resources,
-            "SELECT attname FROM pg_attribute WHERE attcollation = '\"C\"'::regcollation "
-            f"AND attrelid = 'conformed.{entity.name}'::regclass",
-        )
-        assert {name for (name,) in found} == entity.keys
-
-
 def test_the_ledger_has_the_declared_columns(resources: Resources) -> None:
     """They are written in schema.sql, for those who read it; `Loaded` declares them."""
     _create(resources.warehouse_dsn)

@@ -314,6 +314,8 @@ def test_warnings_descriptions_and_all_tests(warehouse: Warehouse) -> None:
     assert [text for text in warehouse.warnings if not re.match(of_tests, text)] == []
     assert warehouse.rows(_BUILT) == [(november(20),)]
     assert warehouse.rows(_UNDESCRIBED) == []
+    # an index serves no comparison in another collation than its own
+    assert warehouse.rows(_OTHER_COLLATION) == []
     # by hand every test looks at every row, though nothing is left to build
     tested = warehouse.dbt("test")
     assert tested.success, [r.node.name for r in tested.result if r.status != "pass"]
@@ -355,6 +357,14 @@ _UNDESCRIBED = """
       AND attnum > 0 AND NOT attisdropped AND (
           obj_description(pg_class.oid) IS NULL OR col_description(pg_class.oid, attnum) IS NULL
       )
+"""
+# columns that are not in the database's collation
+_OTHER_COLLATION = """
+    SELECT attrelid::regclass::text, attname
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace IN ('conformed'::regnamespace, 'analytics'::regnamespace)
+      AND attcollation NOT IN (0, '"default"'::regcollation)
+      AND attnum > 0 AND NOT attisdropped
 """
 # which transaction wrote each complaint
 _WRITERS = """

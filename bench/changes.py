@@ -1,9 +1,10 @@
 """What a day costs when something old changes with it: the server's processors, load and build.
 
 `python -m bench.changes [--customers 300000] [--calls 3000] [--days 60] [--repeats 3]` fills a
-warehouse with such days of calls, then loads and builds the next one in four ways, in turns: alone;
-with a call of the first day that comes back; with the customers' file again, as it was; with that
-file and one address in a hundred moved. It prints seconds and writes them to docs/figures/.
+warehouse with such days of calls, one after the other, then loads and builds the next one in four
+ways, in turns: alone; with a call of the first day that comes back; with the customers' file again,
+as it was; with that file and one address in a hundred moved. It prints seconds and writes them to
+docs/figures/.
 """
 
 import argparse
@@ -86,9 +87,10 @@ def measure(server: str, process: int, sources: Sources, days: int, repeats: int
     generate.agents_file(sources.path(AGENTS.name), 1_000)
     customers = sources.path(CUSTOMERS.name)
     generate.customers_file(customers, sources.customers)
-    for number in range(days):
+    first = Warehouse(template, sources.folder / "first")
+    for number in range(days):  # each with its build: one of all days puts their rows together
         load(template, sources, sources.day(number), static=number == 0)
-    Warehouse(template, sources.folder / "first").build()
+        first.build()
     with psycopg.connect(template, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     warehouse = Warehouse(dsn, sources.folder / "measured")

@@ -63,7 +63,11 @@ months_before as (
     {% if is_incremental() %}
     -- what this build doesn't make again stands as it is
     union all
-    select customer_id, month, complaints from {{ this }}
+    select before.customer_id, before.month, before.complaints
+    from {{ ref('build_customer_months') }} as wanted
+    inner join {{ this }} as before
+        on wanted.customer_id = before.customer_id
+        and (wanted.month - interval '1 month')::date = before.month
     {% endif %}
 
 )

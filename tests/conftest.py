@@ -137,15 +137,20 @@ def emptied(dsn: str) -> Iterator[str]:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        schemas = connection.execute(
-            "SELECT nspname FROM pg_namespace "
-            "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
-        ).fetchall()
-        names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in schemas)
-        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
-        connection.execute("CREATE SCHEMA public")
+        drop_schemas(connection)
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(database))
+
+
+def drop_schemas(connection: psycopg.Connection) -> None:
+    """All that anybody made in the database, the sample web forms, too."""
+    schemas = connection.execute(
+        "SELECT nspname FROM pg_namespace "
+        "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+    ).fetchall()
+    names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in schemas)
+    connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
+    connection.execute("CREATE SCHEMA public")
 
 
 @pytest.fixture

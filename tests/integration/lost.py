@@ -23,6 +23,7 @@ from blocks.errors import DayRejectedError
 from blocks.resources import Resources
 from flows.replay import replay_quarantine
 from tasks.loading.tables import create_all_tables
+from tests.conftest import drop_schemas
 from tests.integration.by_hand import CHANNELS, load_one
 from tests.integration.snapshot import ALL, Tables, snapshot
 
@@ -52,15 +53,9 @@ def all_tables(dsn: str) -> Tables:
 
 
 def lose(dsn: str) -> None:
-    """Drop every schema: the sample web forms, too."""
+    """Drop all that is in the database."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        schemas = connection.execute(
-            "SELECT nspname FROM pg_namespace "
-            "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
-        ).fetchall()
-        names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in schemas)
-        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
-        connection.execute("CREATE SCHEMA public")
+        drop_schemas(connection)
 
 
 def deliver(file: Path, header: Row, rows: Sequence[Row]) -> None:

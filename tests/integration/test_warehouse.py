@@ -3,20 +3,13 @@
 One database for the module and few builds: each costs seconds. Tests that change it build it again.
 """
 
-import os
 import re
-from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
-from blocks.resources import Resources
-from tasks.dbt_errors import quote_no_values
 from tasks.entities.contracts import AGENTS, CUSTOMERS
-from tasks.warehouse import environment, environment_of_dbt
 from tests.integration.warehouse import Warehouse, on_server
 
 if TYPE_CHECKING:
@@ -390,61 +383,3 @@ _READ = """
     FROM pg_stat_user_tables
     WHERE relname ~ '^web_complaints_' OR relname = 'feat_customer_month'
 """
-
-
-def test_dbt_alone_is_given_the_password_and_no_other_projects_options(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CORETELECOMS_DBT_PORT", "1")
-    for option in ("TARGET", "PROFILE", "PROFILES_DIR", "FULL_REFRESH", "EMPTY", "ENGINE_STATE"):
-        monkeypatch.setenv(f"DBT_{option}", "of another project")
-    before = dict(os.environ)
-    dsn = resources.warehouse_dsn.replace("postgres:@", "postgres:secret@")
-    ours = replace(resources, warehouse_dsn=dsn, readers="reader")
-    with suppress(KeyError), environment_of_dbt(ours):
-        assert os.environ["CORETELECOMS_DBT_READERS"] == "reader"
-        assert os.environ["DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"] == "secret"
-        assert os.environ["CORETELECOMS_DBT_PORT"] == "5432"
-        assert [name for name in os.environ if name.startswith("DBT_")] == [
-            "DBT_ENV_SECRET_CORETELECOMS_DBT_PASSWORD"
-        ]
-        raise KeyError
-    assert dict(os.environ) == before
-
-
-def test_dbt_connects_where_libpq_did(database: str) -> None:
-    """To the host that answered, with the files that TLS wants."""
-    host = psycopg.conninfo.conninfo_to_dict(database)["host"]
-    dsn = database.replace("?host=", "?sslmode=prefer&sslrootcert=/ca.pem&host=/nowhere,")
-    found = {
-        name.removeprefix("CORETELECOMS_DBT_"): value for name, value in environment(dsn).items()
-    }
-    assert (found["HOST"], found["PORT"], found["USER"]) == (host, "5432", "postgres")
-    assert (found["SSLMODE"], found["SSLROOTCERT"], found["SSLKEY"]) == ("prefer", "/ca.pem", "")
-
-
-def test_no_value_of_a_row_is_in_what_dbt_says(
-    warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """An analyst's index on a dimension, and an analyst's check that reads a text as a number."""
-    quote_no_values()
-    people = {"c1": "12 Secret Road", "c2": "13 Other Road"}
-    warehouse.load_people(november(20), people, {"a1": "Junior"})
-    warehouse.build_models()
-    warehouse.execute("CREATE UNIQUE INDEX one_address ON analytics.dim_customers (address)")
-    warehouse.load_people(november(21), dict.fromkeys(people, "14 Secret Road"), {})
-    options = ("--exclude-resource-type", "unit_test", "--select", "+dim_customers")
-    answer = warehouse.dbt("build", *options)
-    (broken,) = [r for r in answer.result if r.status == "error"]
-    assert "UniqueViolation (23505)" in broken.message
-    assert "constraint one_address" in broken.message
-    warehouse.execute("DROP INDEX analytics.one_address")
-    warehouse.execute(
-        "ALTER TABLE analytics.dim_customers ADD CHECK (address::integer > 0) NOT VALID"
-    )
-    answer = warehouse.dbt("build", *options)
-    (broken,) = [r for r in answer.result if r.status == "error"]
-    assert "(22P02)" in broken.message
-    log = "".join(capfd.readouterr())
-    assert "one_address" in log
-    assert "Secret Road" not in log + str(answer.result)

@@ -128,9 +128,25 @@
 
 {% macro delete_rebuilt(condition) %}
     {#- Pre-hook of an incremental model: in one transaction with the insert that follows, so that
-        a complaint or group that is gone from the source goes from the model too. -#}
+        a complaint or group that is gone from the source goes from the model too. Where no build is
+        known to have completed, all of it goes, and all of it is made again. -#}
     {% if is_incremental() %}
-        delete from {{ this }} where {{ condition }}
+        delete from {{ this }} where {{ condition if _is_built() else 'true' }}
+    {% endif %}
+{% endmacro %}
+
+{% macro _is_built() %}
+    {#- Whether a build completed since the facts were made from nothing. -#}
+    {% set built = adapter.get_relation(target.database, target.schema, 'built_run_dates') %}
+    {{ return(built and run_query('select 1 from ' ~ built ~ ' limit 1').rows | length > 0) }}
+{% endmacro %}
+
+{% macro forget_builds() %}
+    {#- Pre-hook of the facts: made from nothing, they no longer say where complaints were before, so
+        nothing that was built from the old ones may stay. -#}
+    {% set built = adapter.get_relation(target.database, target.schema, 'built_run_dates') %}
+    {% if built and not is_incremental() %}
+        delete from {{ built }}
     {% endif %}
 {% endmacro %}
 

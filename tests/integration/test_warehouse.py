@@ -114,6 +114,35 @@ def test_failed_build_is_made_good_by_the_next(warehouse: Warehouse) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "made_anew",
+    ["only the facts", "all, but for a mart that an analyst built on", "the facts were dropped"],
+)
+def test_facts_made_from_nothing_have_their_marts_made_whole(
+    warehouse: Warehouse, made_anew: str
+) -> None:
+    """A complaint moves to another customer and date; new facts don't say where it was before."""
+    warehouse.load_people(november(20), {"c1": "Road", "c2": "Lane"}, {"a1": "Junior"})
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 20)])
+    warehouse.load_day(november(22), web_complaints=[web("r2", "Backlog", 22, "c2/a1")])
+    warehouse.build_models()
+    warehouse.load_day(november(20), web_complaints=[web("r1", "Backlog", 19, "c2/a1")])
+    if made_anew == "only the facts":
+        warehouse.build_models("--full-refresh", "--select", "fct_complaints")
+    elif made_anew == "the facts were dropped":
+        warehouse.execute("DROP TABLE analytics.fct_complaints")
+    else:
+        warehouse.execute("CREATE VIEW public.busy AS TABLE analytics.feat_customer_month")
+        answer = warehouse.dbt("build", "--full-refresh", "--exclude-resource-type", "unit_test")
+        failed = [r.node.name for r in answer.result if r.status == "error"]
+        assert failed == ["feat_customer_month"]
+    warehouse.build()
+    after = warehouse.contents()
+    warehouse.execute("DROP SCHEMA analytics CASCADE")
+    warehouse.build_models()
+    assert warehouse.contents() == after
+
+
 def test_any_order_of_loading_gives_what_a_full_refresh_gives(warehouse: Warehouse) -> None:
     warehouse.load_people(
         november(20), {"c1": "1 Road", "c2": "2 Road"}, {"a1": "Junior", "a2": "Senior"}

@@ -128,11 +128,16 @@
 
 {% macro delete_rebuilt(condition) %}
     {#- Pre-hook of an incremental model: in one transaction with the insert that follows, so that
-        a complaint or group that is gone from the source goes from the model too. Where no build is
-        known to have completed, all of it goes, and all of it is made again. -#}
+        a complaint or group that is gone from the source goes from the model too. -#}
     {% if is_incremental() %}
-        delete from {{ this }} where {{ condition if _is_built() else 'true' }}
+        delete from {{ this }} where {{ condition }}
     {% endif %}
+{% endmacro %}
+
+{% macro delete_rebuilt_complaints(condition) %}
+    {#- The same of facts, and of what is built from them: all of it, while no build is known to have
+        completed. Such a build makes all of it again. -#}
+    {{ delete_rebuilt(condition if _is_built() else 'true') }}
 {% endmacro %}
 
 {% macro _is_built() %}

@@ -1,7 +1,7 @@
 {{
     config(
         pre_hook=[
-            "{{ delete_rebuilt(listed_complaints()) }}",
+            "{{ delete_rebuilt_complaints(listed_complaints()) }}",
             "{{ end_overdue_slas() }}",
         ],
         post_hook="analyze {{ this }} (complaint_date, last_run_date)",

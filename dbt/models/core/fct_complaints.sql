@@ -1,6 +1,6 @@
 {{
     config(
-        pre_hook=["{{ forget_builds() }}", "{{ delete_rebuilt(listed_complaints()) }}"],
+        pre_hook=["{{ forget_builds() }}", "{{ delete_rebuilt_complaints(listed_complaints()) }}"],
         post_hook="analyze {{ this }} (customer_id, complaint_date, last_run_date)",
         indexes=[
             {'columns': ['complaint_date']},

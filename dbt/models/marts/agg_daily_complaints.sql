@@ -1,6 +1,6 @@
 {{
     config(
-        pre_hook="{{ delete_rebuilt(rebuilt_dates()) }}",
+        pre_hook="{{ delete_rebuilt_complaints(rebuilt_dates()) }}",
         post_hook="analyze {{ this }} (complaint_date)",
         indexes=[{'columns': ['complaint_date']}],
     )

@@ -1,6 +1,6 @@
 {{
     config(
-        pre_hook="{{ delete_rebuilt(rebuilt_customer_months()) }}",
+        pre_hook="{{ delete_rebuilt_complaints(rebuilt_customer_months()) }}",
         post_hook="analyze {{ this }} (customer_id, month)",
     )
 }}

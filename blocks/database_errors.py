@@ -73,7 +73,7 @@ def translated(
 ) -> CoreTelecomsError:
     """The same error as one of ours; says which constraint or table, never which value."""
     code, diag = error.sqlstate or "", error.diag
-    said = f": {diag.message_primary}" if _NAMING.match(code) and diag.message_primary else ""
+    said = f": {diag.message_primary}" if names_alone(diag) and diag.message_primary else ""
     if code == "55P03" and held_by:
         return lock_not_free(held_by[-1], where)
     if code == "42501":
@@ -88,6 +88,15 @@ def translated(
         if name and not said
     ]
     return _translated(code, said or "".join(f", {name}" for name in about), where)
+
+
+def names_alone(diag: Any) -> bool:
+    """Whether a driver's diagnostics have a message that quotes no value of a row.
+
+    What a trigger or function raises (PL/pgSQL's RAISE) says whatever its author wrote.
+    """
+    raised = diag.source_function == "exec_stmt_raise"
+    return bool(_NAMING.match(diag.sqlstate or "")) and not raised
 
 
 def lock_not_free(held_by: str, where: str) -> CoreTelecomsError:
@@ -106,6 +115,13 @@ def _translated(code: str, said: str, where: str) -> CoreTelecomsError:
             "PostgreSQL is out of disk space",
             where=where,
             todo="free space on the database's volume, then run again: what was loaded is intact",
+        )
+    if code == "53300":
+        return DatabaseUnavailableError(
+            f"PostgreSQL has no connection left{said}",
+            where=where,
+            todo="end sessions that nobody needs, or raise the limit of the role, the database or "
+            "the server (max_connections), then run again: nothing is loaded twice",
         )
     if code == "54000":
         return TerminalError(

@@ -1,7 +1,7 @@
 """What dbt says of PostgreSQL's errors, without the values that they quote.
 
-A message's DETAIL quotes the row at fault, and so does the message itself where a value is of the
-wrong form. dbt writes both into its log, `run_results.json` and Prefect's log.
+A message's DETAIL quotes the row at fault, and so may the message itself: of a value in the wrong
+form, or what a trigger says. dbt writes both into its log, `run_results.json` and Prefect's log.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2  # type: ignore[import-untyped]
 
-DATA_ERRORS = "22"  # a class of SQLSTATE: their messages quote the value
+from blocks.database_errors import names_alone
 
 
 def said(error: psycopg2.Error) -> str:
@@ -19,7 +19,7 @@ def said(error: psycopg2.Error) -> str:
     if diag.sqlstate is None:  # libpq's own, of the connection
         return str(error)
     parts = [f"{type(error).__name__} ({diag.sqlstate})"]
-    if not diag.sqlstate.startswith(DATA_ERRORS):
+    if names_alone(diag):
         parts.append(diag.message_primary or "")
     about = {
         "schema": diag.schema_name,

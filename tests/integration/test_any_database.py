@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from blocks.errors import TerminalError
+from blocks.errors import ConfigurationError, TerminalError
 from blocks.resources import Resources
 from tasks.entities.contracts import CALL_LOGS
 from tasks.lake.parquet import FileReplacedError
@@ -151,6 +151,21 @@ def test_what_stands_on_a_table_stops_no_load(resources: Resources, statement: s
     known_parties(resources)
     execute(resources, statement)
     load_twice(resources)
+
+
+def test_what_a_trigger_says_is_not_passed_on(resources: Resources) -> None:
+    """Its author may quote a row, and choose a code whose own messages never do."""
+    known_parties(resources)
+    execute(
+        resources,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE 'not the reason %', new.reason USING ERRCODE = 'insufficient_privilege'; END $$; "
+        "CREATE TRIGGER refused BEFORE INSERT ON quarantine.records "
+        "FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_day(CALL_LOGS, forty_calls(resources), resources)
+    assert "not the reason" not in str(caught.value)
 
 
 def test_a_view_of_one_days_partition_is_named(resources: Resources) -> None:

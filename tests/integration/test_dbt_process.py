@@ -53,7 +53,7 @@ def test_dbt_connects_where_libpq_did(database: str) -> None:
 def test_no_value_of_a_row_is_in_what_dbt_says(
     postgres: str, dbt_project: "Manifest", tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """An analyst's index on a dimension, and an analyst's check that reads a text as a number."""
+    """An analyst's index on a dimension, a check that reads a text as a number, and a trigger."""
     quote_no_values()
     warehouse = on_server(postgres, tmp_path, dbt_project)
     warehouse.create()
@@ -69,11 +69,26 @@ def test_no_value_of_a_row_is_in_what_dbt_says(
     assert "constraint one_address" in broken.message
     warehouse.execute("DROP INDEX analytics.one_address")
     warehouse.execute(
-        "ALTER TABLE analytics.dim_customers ADD CHECK (address::integer > 0) NOT VALID"
+        "ALTER TABLE analytics.dim_customers"
+        " ADD CONSTRAINT number CHECK (address::integer > 0) NOT VALID"
     )
     answer = warehouse.dbt("build", *options)
     (broken,) = [r for r in answer.result if r.status == "error"]
     assert "(22P02)" in broken.message
+    warehouse.execute("ALTER TABLE analytics.dim_customers DROP CONSTRAINT number")
+    for code in ("P0001", "53400"):  # its author may choose any
+        warehouse.execute(
+            f"""
+            CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE 'not %', new.address USING ERRCODE = '{code}'; END $$;
+            CREATE OR REPLACE TRIGGER refused BEFORE INSERT ON analytics.dim_customers
+            FOR EACH ROW EXECUTE FUNCTION public.refuse();
+            """
+        )
+        answer = warehouse.dbt("build", *options)
+        (broken,) = [r for r in answer.result if r.status == "error"]
+        assert f"({code})" in broken.message
+        assert "Secret Road" not in broken.message
     log = "".join(capfd.readouterr())
     assert "one_address" in log
     assert "Secret Road" not in log + str(answer.result)

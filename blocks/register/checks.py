@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from prefect.blocks.notifications import SlackWebhook
 
@@ -16,6 +15,7 @@ from blocks.platform import opener, sheet_key, store_of
 from blocks.register.parts import Values
 from blocks.resources import located
 from blocks.samples import AGENTS_FILE
+from blocks.scratch import scratch
 from blocks.sheets import as_csv, is_sheet
 
 
@@ -59,7 +59,7 @@ def _agents(values: Values, name: str) -> str:
         store, key = located(url, opener(values["source"], name))
     else:
         store, key = store_of(values["source"], name), AGENTS_FILE
-    with TemporaryDirectory(prefix="coretelecoms-") as spool:
+    with scratch() as spool:
         store.local_copy(key, Path(spool))
     return f"{store.uri(key)} can be read"
 

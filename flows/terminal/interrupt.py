@@ -19,7 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
-from blocks import temporary_server
+from blocks import scratch, temporary_server
 from tasks.reporting.progress import board
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def handled(say: Callable[[], None], end: Callable[[int], None] | None = None) -
         with suppress(Exception):  # the terminal may be gone
             say()
         (end or _end)(number)
+        scratch.end()
         os._exit(code)
 
     before = {each: signal.getsignal(each) for each in SIGNALS}

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import polars as pl
 
+from blocks.scratch import scratch
 from tasks.lake.parquet import Spool
 
 HELD_ROWS = 250_000
@@ -57,7 +57,7 @@ def _all_but_one(
     """The `row` of all rows but the first or last of those that are equal in the columns."""
     if buckets == 1:
         return pl.concat(_dropped(frames, columns, keep)).sort()
-    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+    with scratch() as folder:
         spools = [Spool(folder, str(i), HELD_ROWS // buckets) for i in range(buckets)]
         for frame in frames:
             bucket = frame.select(columns).hash_rows() % buckets

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from blocks.ahead import ahead
 from blocks.errors import TerminalError
 from blocks.resources import Resources
+from blocks.scratch import scratch
 from blocks.stores.store import Store
 from tasks.cleaning import rules
 from tasks.cleaning.duplicates import Duplicates, find_duplicates
@@ -46,7 +46,7 @@ def refine(
     duplicates = find_duplicates(
         source.key_hashes(), entity.key, [f.name for f in entity.fields], source.rows_of
     )
-    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+    with scratch() as folder:
         problems = Spool(folder, "problems")
         rejects = Spool(folder, "rejects")
         counts = {"rows": 0, "missing_key": 0}

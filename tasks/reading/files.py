@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from blocks.errors import ConfigurationError, SchemaDriftError
+from blocks.scratch import scratch
 from blocks.stores.store import Store
 from tasks.entities.labels import shown, unique_labels
 from tasks.entities.model import File
@@ -40,7 +40,7 @@ def read_files(
             store.uri(shape.key),
             "leave those of one format there",
         )
-    with TemporaryDirectory(prefix="coretelecoms-") as folder:
+    with scratch() as folder:
         labels = () if shape.is_folder else columns
         opened = (
             _read(store, key, declared, labels, Path(folder, str(number)))

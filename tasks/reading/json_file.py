@@ -216,7 +216,8 @@ def _uneven(document: Object, where: str) -> Exception:
     rows = "".join(f"; {shown([name])} has {len(document[name]):,}" for name in others[:5])
     return SchemaDriftError(
         "The columns of the JSON don't hold the same rows: "
-        f"{shown([first])} has {len(values):,}{rows}" + ("" if others else ", others have others"),
+        f"{shown([first])} has {len(values):,}{rows}"
+        + ("" if others else ", and others as many, but under other labels"),
         where=where,
         todo="ask the source's owner for the file again; nothing of it was taken over",
     )

@@ -88,7 +88,7 @@ def measure(server: str, process: int, sources: Sources, days: int, repeats: int
     customers = sources.path(CUSTOMERS.name)
     generate.customers_file(customers, sources.customers)
     first = Warehouse(template, sources.folder / "first")
-    for number in range(days):  # each with its build: one of all days puts their rows together
+    for number in range(days):  # with its build: one of all days would mix their rows
         load(template, sources, sources.day(number), static=number == 0)
         first.build()
     with psycopg.connect(template, autocommit=True) as connection:
